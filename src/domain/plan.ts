@@ -1,0 +1,50 @@
+/** A value of a column: what the driver reads and writes. int8 and timestamps are strings, dates `YYYY-MM-DD`. */
+export type ColumnValue = string | number | boolean | null;
+
+export type ColumnValues = Record<string, ColumnValue>;
+
+/** The tables of GitLab that a sync may write. */
+export type Table =
+  | 'gitlab_subscriptions'
+  | 'gitlab_subscription_histories'
+  | 'namespaces'
+  | 'namespace_settings'
+  | 'namespace_limits'
+  | 'ci_namespace_monthly_usages'
+  | 'subscription_add_ons'
+  | 'subscription_add_on_purchases';
+
+/**
+ * One row to write. `key` names the existing row to update (its primary key); null inserts a new row.
+ * `values` holds only the columns to write; `updated_at` is added where the table has one.
+ */
+export interface Write {
+  table: Table;
+  key: Record<string, string> | null;
+  values: ColumnValues;
+}
+
+/** Follow-up work that GitLab starts after a section was applied (contract 4.6). */
+export interface FollowUp {
+  event: string;
+  payload: Record<string, unknown>;
+}
+
+/**
+ * What one section of a sync would do to the rows as they are now. Pure data: nothing has been written.
+ * `messages` non-empty means that the section is refused; `writes` may then still hold what is valid
+ * (add-ons under the policy `independent`, contract 4.4).
+ */
+export interface SectionPlan {
+  messages: string[];
+  writes: Write[];
+  followUps: FollowUp[];
+}
+
+/** The time of the database transaction that the plan is made in. */
+export interface Clock {
+  /** `now()` as PostgreSQL prints it in UTC, e.g. `2026-02-13 10:20:30.123456+00`. */
+  now: string;
+  /** The UTC day, `YYYY-MM-DD`. */
+  today: string;
+}
