@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Client } from 'pg';
+
+/** The same place seen from src/local (tests) and dist/local (compiled). */
+const SQL_DIRECTORY = path.join(__dirname, '../../sql/gitlab');
+
+/** Any number: it only has to be the same in every process that prepares the database. */
+const ADVISORY_LOCK = 7_110_418;
+
+/**
+ * Makes a database look like GitLab's, for a machine that has none: the tables where they are missing, the plan
+ * catalogue and a demo group. Existing rows stay as they are. One transaction; two processes take turns.
+ */
+export async function prepareGitlabDatabase(url: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('SELECT pg_advisory_xact_lock($1)', [ADVISORY_LOCK]);
+    const { rows } = await client.query<{ present: boolean }>(
+      `SELECT to_regclass('namespaces') IS NOT NULL AS present`,
+    );
+    if (rows[0]?.present !== true) await client.query(await sql('schema.sql'));
+    await client.query(await sql('plans.sql'));
+    await client.query(await sql('demo.sql'));
+    await client.query('COMMIT');
+  } finally {
+    await client.end(); // rolls back what was not committed
+  }
+}
+
+function sql(file: string): Promise<string> {
+  return readFile(path.join(SQL_DIRECTORY, file), 'utf8');
+}

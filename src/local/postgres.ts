@@ -1,0 +1,127 @@
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { startChild, type Child } from './childProcess';
+import { LocalServerError } from './errors';
+import { stopOrphan } from './pidFile';
+import { startOnFreePort } from './ports';
+import { postgresBinaries } from './postgresBinaries';
+import { ensureCluster, POSTGRES_ENV } from './postgresCluster';
+import { asUser, postgresUser } from './postgresUser';
+import { processInfo } from './processInfo';
+import type { StopSignals } from './stopSignals';
+
+export interface PostgresOptions {
+  /** Holds the cluster and its password; created when missing. */
+  dataDir: string;
+  /** Taken if it is free, else another; default 5432. */
+  port?: number;
+  /** Extra server settings, e.g. `{ fsync: 'off' }`. */
+  settings?: Record<string, string>;
+  logFile?: string;
+  onProgress?: (line: string) => void;
+  /** Called with a reason when the server ends without `stop` having been called. */
+  onExit?: (reason: string) => void;
+}
+
+export interface LocalPostgres {
+  /** The connection URL of a database, with the superuser's password. */
+  url(database: string): string;
+  port: number;
+  pid: number;
+  /** Shuts down (clients are disconnected, transactions rolled back) and waits for the end. */
+  stop(): Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+const START_TIMEOUT_MS = 60_000;
+/** SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (recovery at the next start). */
+const STOP_SIGNALS: StopSignals = [
+  { signal: 'SIGINT', graceMs: 10_000 },
+  { signal: 'SIGQUIT', graceMs: 5_000 },
+];
+
+/**
+ * Starts PostgreSQL on 127.0.0.1 with the data below `dataDir` and resolves when it answers queries. A server that
+ * a killed process left behind on the same data is stopped first. Throws LocalServerError.
+ */
+export async function startPostgres(options: PostgresOptions): Promise<LocalPostgres> {
+  const dataDir = path.resolve(options.dataDir);
+  const binaries = await postgresBinaries();
+  const user = await postgresUser();
+  await mkdir(dataDir, { recursive: true });
+  options.onProgress?.(`starting PostgreSQL (data in ${dataDir})`);
+
+  const pidFile = path.join(dataDir, 'pg.pid');
+  await stopOrphan(pidFile, (line) => line.includes(`-D ${path.join(dataDir, 'pg')} `), STOP_SIGNALS);
+  const { directory, password } = await ensureCluster(dataDir, binaries, user);
+  await removeStaleLock(directory);
+
+  const { child, port, url } = await startOnFreePort(options.port ?? 5432, HOST, async (port) => {
+    const args = ['-D', directory, ...settingFlags(port, options.settings ?? {})];
+    const paths = [binaries.postgres, path.join(binaries.root, 'lib'), directory];
+    const child = await startChild({
+      ...(await asUser(user, binaries.postgres, args, paths)),
+      env: POSTGRES_ENV,
+      cwd: directory,
+      pidFile,
+      stopSignals: STOP_SIGNALS,
+      ...(options.logFile === undefined ? {} : { logFile: options.logFile }),
+    });
+    const url = (database: string) =>
+      `postgres://postgres:${password}@${HOST}:${port}/${encodeURIComponent(database)}`;
+    await waitUntilReady(child, url('postgres'));
+    return { child, port, url };
+  });
+  if (options.onExit) void child.unexpectedExit.then(options.onExit);
+  return { url, port, pid: child.pid, stop: child.stop };
+}
+
+function settingFlags(port: number, extra: Record<string, string>): string[] {
+  const settings = {
+    listen_addresses: HOST,
+    port: String(port),
+    // Its directory may not exist or not be writable; nobody connects that way.
+    unix_socket_directories: '',
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+    ...extra,
+  };
+  return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+}
+
+/**
+ * PostgreSQL does not start while the pid in its lock file belongs to a live process of the same user. After a
+ * container restart that is easily another program: then the lock is stale.
+ */
+async function removeStaleLock(directory: string): Promise<void> {
+  const lock = path.join(directory, 'postmaster.pid');
+  const text = await readFile(lock, 'utf8').catch(() => null);
+  if (text === null) return;
+  const holder = await processInfo(Number.parseInt(text, 10));
+  if (holder === null || !holder.commandLine.includes('postgres')) await rm(lock, { force: true });
+}
+
+/** Asks with our own password, so that another server that took the port meanwhile is not mistaken for ours. */
+async function waitUntilReady(child: Child, url: string): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  let last: unknown;
+  while (child.alive() && Date.now() < deadline) {
+    const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+    client.on('error', () => {}); // a lost connection is reported by the query too
+    try {
+      await client.connect();
+      await client.query('SELECT 1');
+      return;
+    } catch (error) {
+      last = error;
+      await sleep(25);
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+  await child.stop();
+  const reason = child.lastLines() || (last as Error | undefined)?.message;
+  throw new LocalServerError('POSTGRES_START_FAILED', `PostgreSQL did not start: ${reason}`, { cause: last });
+}

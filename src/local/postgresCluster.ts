@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto';
+import { access, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { startChild } from './childProcess';
+import { LocalServerError } from './errors';
+import { stopOrphan } from './pidFile';
+import type { PostgresBinaries } from './postgresBinaries';
+import { asUser, type UserIds } from './postgresUser';
+import type { StopSignals } from './stopSignals';
+
+/** PATH is for setpriv; the rest of our environment (PGDATA, PGOPTIONS, LANG …) must not leak into the server. */
+export const POSTGRES_ENV = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C', TZ: 'UTC' };
+
+const INITDB_SIGNALS: StopSignals = [{ signal: 'SIGINT', graceMs: 3000 }];
+
+/** A complete cluster on disk. */
+export interface PostgresCluster {
+  /** PostgreSQL's data directory. */
+  directory: string;
+  /** The password of the superuser `postgres`. */
+  password: string;
+}
+
+/**
+ * The cluster `<dataDir>/pg`, created on the first call. initdb works on `pg.tmp`, which is renamed when it is
+ * complete: an interrupted initdb leaves no half cluster, it is started over.
+ */
+export async function ensureCluster(
+  dataDir: string,
+  binaries: PostgresBinaries,
+  user: UserIds | null,
+): Promise<PostgresCluster> {
+  const directory = path.join(dataDir, 'pg');
+  const passwordFile = path.join(dataDir, 'pg-password');
+  const isInitdb = (commandLine: string) => commandLine.includes(`--pgdata=${directory}.tmp`);
+  await stopOrphan(`${directory}.initdb.pid`, isInitdb, INITDB_SIGNALS);
+  if (await exists(directory)) return { directory, password: await readPassword(passwordFile) };
+
+  const password = randomBytes(24).toString('hex');
+  await rm(`${directory}.tmp`, { recursive: true, force: true });
+  await mkdir(`${directory}.tmp`, { mode: 0o700 });
+  // Removed first, so that the mode and owner are those of a new file.
+  await rm(passwordFile, { force: true });
+  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
+  if (user !== null) {
+    await chown(`${directory}.tmp`, user.uid, user.gid);
+    await chown(passwordFile, user.uid, user.gid);
+  }
+  await initdb(`${directory}.tmp`, passwordFile, binaries, user);
+  await rename(`${directory}.tmp`, directory);
+  return { directory, password };
+}
+
+async function initdb(
+  target: string,
+  passwordFile: string,
+  binaries: PostgresBinaries,
+  user: UserIds | null,
+): Promise<void> {
+  const args = [
+    `--pgdata=${target}`,
+    '--username=postgres',
+    `--pwfile=${passwordFile}`,
+    '--auth=scram-sha-256',
+    // The built-in provider needs no locale of the system: slim containers have none but C.
+    '--encoding=UTF8',
+    '--locale=C',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+    '--no-instructions',
+  ];
+  const paths = [binaries.initdb, path.join(binaries.root, 'lib'), target];
+  const child = await startChild({
+    ...(await asUser(user, binaries.initdb, args, paths)),
+    env: POSTGRES_ENV,
+    cwd: target,
+    pidFile: target.replace(/\.tmp$/, '.initdb.pid'),
+    stopSignals: INITDB_SIGNALS,
+  });
+  const code = await child.exited;
+  await child.stop();
+  if (code !== 0) {
+    throw new LocalServerError('POSTGRES_START_FAILED', `initdb failed in ${target}: ${child.lastLines()}`);
+  }
+}
+
+async function readPassword(file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    throw new LocalServerError(
+      'POSTGRES_PASSWORD_MISSING',
+      `the database's password file ${file} cannot be read: restore it, or move ${path.dirname(file)} away to start with an empty database`,
+      { cause: error },
+    );
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
