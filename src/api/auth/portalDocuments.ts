@@ -1,0 +1,63 @@
+import { createLocalJWKSet, type LocalJWKSet } from 'jose';
+import { z } from 'zod';
+import { PortalUnavailable } from './errors';
+import { fetchJson, type FetchSettings } from './fetchJson';
+
+/** What this service needs of the portal's discovery document. */
+export interface Discovery {
+  issuer: string;
+  jwksUri: string;
+  algorithms: string[];
+}
+
+/** One fetched state of the portal's key set. */
+export interface KeySet {
+  /** Tells whether any key has this id. */
+  has(kid: string): boolean;
+  /** The resolver that jose verifies with; it keeps the keys it has imported. */
+  resolve: LocalJWKSet;
+}
+
+const discoverySchema = z.object({
+  issuer: z.string().min(1),
+  jwks_uri: z.url({ protocol: /^https?$/ }),
+  id_token_signing_alg_values_supported: z.array(z.string()),
+});
+
+const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
+
+/**
+ * Fetches `<portalUrl>/.well-known/openid-configuration`. A portal on https must keep its keys on https, too:
+ * else whoever sits on the way could sign.
+ *
+ * @throws {PortalUnavailable} it cannot be had, or is not a discovery document (contract 1.2)
+ */
+export async function fetchDiscovery(portalUrl: string, settings: FetchSettings): Promise<Discovery> {
+  const url = `${portalUrl.replace(/\/+$/, '')}/.well-known/openid-configuration`;
+  const parsed = discoverySchema.safeParse(await fetchJson(url, settings));
+  if (!parsed.success) throw new PortalUnavailable(`${url} is not a discovery document`);
+  const jwksUri = parsed.data.jwks_uri;
+  if (isHttps(portalUrl) && !isHttps(jwksUri))
+    throw new PortalUnavailable(`${url} has a jwks_uri without TLS`);
+  return {
+    issuer: parsed.data.issuer,
+    jwksUri,
+    algorithms: parsed.data.id_token_signing_alg_values_supported,
+  };
+}
+
+/**
+ * Fetches the key set that discovery points to. An empty one is fine: it only refuses every token.
+ *
+ * @throws {PortalUnavailable} it cannot be had, or is not a JSON Web Key Set (contract 1.2)
+ */
+export async function fetchKeySet(jwksUri: string, settings: FetchSettings): Promise<KeySet> {
+  const parsed = keySetSchema.safeParse(await fetchJson(jwksUri, settings));
+  if (!parsed.success) throw new PortalUnavailable(`${jwksUri} is not a key set`);
+  const ids = new Set(parsed.data.keys.map((key) => key['kid']));
+  return { has: (kid) => ids.has(kid), resolve: createLocalJWKSet(parsed.data) };
+}
+
+function isHttps(url: string): boolean {
+  return new URL(url).protocol === 'https:';
+}

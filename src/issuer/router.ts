@@ -1,0 +1,30 @@
+import { Router } from 'express';
+import type { SigningKeys } from './keys';
+
+/**
+ * Serves what the portal serves: its discovery document and public keys (contract 1.2). `issuer` returns the
+ * address this router is reached at; it is asked on each request, since the port may be known only after
+ * listening.
+ */
+export function createIssuerRouter(keys: SigningKeys, issuer: () => string): Router {
+  const router = Router();
+
+  router.get('/.well-known/openid-configuration', (_request, response) => {
+    const base = issuer().replace(/\/+$/, '');
+    response.json({
+      issuer: issuer(),
+      // Required by OpenID Connect Discovery 1.0, and clients insist on it. Nobody logs in here: there is no such page.
+      authorization_endpoint: `${base}/oauth/authorize`,
+      jwks_uri: `${base}/oauth/discovery/keys`,
+      response_types_supported: ['id_token'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['RS256'],
+    });
+  });
+
+  router.get('/oauth/discovery/keys', (_request, response) => {
+    response.json({ keys: keys.map((key) => key.publicJwk) });
+  });
+
+  return router;
+}
