@@ -1,0 +1,103 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { gzipSync } from 'node:zlib';
+import { createTokenVerifier, type VerifyToken } from '../../../src/api/auth/verifyToken';
+import { claims, discoveryOf, json, makeKey, sign, startPortal } from './portal';
+import { DISCOVERY, KEYS, type Answer, type ScriptedPortal, type TestKey } from './portal';
+
+const TIMEOUT_MS = 200;
+const HUGE = JSON.stringify({ keys: [], filler: 'x'.repeat(1024 * 1024) });
+
+let key: TestKey;
+let portal: ScriptedPortal;
+let verify: VerifyToken;
+let token: string;
+
+beforeAll(async () => {
+  key = await makeKey('current');
+});
+beforeEach(async () => {
+  portal = await startPortal([key]);
+  verify = createTokenVerifier({ portalUrl: portal.url, timeoutMs: TIMEOUT_MS });
+  token = await sign(key, claims(portal.url, Date.now()));
+});
+afterEach(() => portal.close());
+
+const text =
+  (body: string | Buffer, headers: Record<string, string> = {}): Answer =>
+  (response) => {
+    response.writeHead(200, headers).end(body);
+  };
+
+const failures: [string, Answer][] = [
+  ['answers 500', json({}, 500)],
+  ['answers 404', json({}, 404)],
+  ['answers 401', json({}, 401)],
+  ['answers 304', (response) => response.writeHead(304).end()],
+  ['answers 204', (response) => response.writeHead(204).end()],
+  ['redirects', (response) => response.writeHead(302, { location: '/elsewhere' }).end()],
+  ['never answers', () => {}],
+  ['hangs in mid-body', (response) => response.writeHead(200).write('{"issuer":')],
+  ['hangs up at once', (response) => response.destroy()],
+  ['hangs up in mid-body', (response) => response.writeHead(200).write('{', () => response.destroy())],
+  ['does not answer with JSON', text('<html>')],
+  ['answers with nothing', text('')],
+  ['answers with null', json(null)],
+  ['answers with a list', json([])],
+  ['answers with an object of another shape', json({ keys: 'none', issuer: 1 })],
+  ['answers with more than 1 MiB', text(HUGE)],
+  ['answers with more than 1 MiB, compressed', text(gzipSync(HUGE), { 'content-encoding': 'gzip' })],
+];
+
+describe.each([
+  ['discovery', DISCOVERY],
+  ['the key set', KEYS],
+])('503 when %s', (_document, path) => {
+  it.each(failures)('%s', async (_failure, answer) => {
+    portal.answers['/elsewhere'] = portal.answers[path]!;
+    portal.answers[path] = answer;
+    const begun = Date.now();
+    await expect(verify(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+    expect(Date.now() - begun).toBeLessThan(TIMEOUT_MS + 1500);
+    expect(portal.count('/elsewhere')).toBe(0);
+  });
+});
+
+describe('503 when', () => {
+  it('nobody listens at the portal', async () => {
+    await portal.close();
+    await expect(verify(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+  });
+
+  it.each([
+    ['issuer', undefined],
+    ['issuer', ''],
+    ['jwks_uri', undefined],
+    ['jwks_uri', 'keys'],
+    ['jwks_uri', 'file:///etc/passwd'],
+    ['id_token_signing_alg_values_supported', undefined],
+    ['id_token_signing_alg_values_supported', 'RS256'],
+  ])('discovery has %s = %j', async (field, value) => {
+    portal.answers[DISCOVERY] = json({ ...discoveryOf(portal.url), [field]: value });
+    await expect(verify(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+  });
+
+  it('a portal on https points to keys on http', async () => {
+    const document = { ...discoveryOf('https://portal.example'), jwks_uri: 'http://portal.example/keys' };
+    const asked: unknown[] = [];
+    const fetch = (async (url: unknown) => {
+      asked.push(url);
+      return Response.json(document);
+    }) as typeof globalThis.fetch;
+    const overTls = createTokenVerifier({ portalUrl: 'https://portal.example', fetch });
+    await expect(overTls(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+    expect(asked).toEqual(['https://portal.example/.well-known/openid-configuration']);
+  });
+
+  it.each([[{ keys: [1] }], [{ keys: [{ kid: 'no type' }] }], [{ keys: {} }]])(
+    'the key set is %j',
+    async (document) => {
+      portal.answers[KEYS] = json(document);
+      await expect(verify(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+    },
+  );
+});
