@@ -1,0 +1,104 @@
+import type { AddOnError, AddOnField } from './addOnErrors';
+import type { AddOnElement, ElementKey } from './addOnInput';
+import { INVALID, toBoolean, toDate, toInteger, toText } from './coercion';
+import { INT4_MAX } from './ranges';
+
+const MAX_XID_LENGTH = 255;
+
+/** The columns of `subscription_add_on_purchases` that an element can set. */
+export interface PurchaseColumns {
+  quantity: number;
+  started_at: string;
+  expires_on: string;
+  purchase_xid: string;
+  trial: boolean;
+}
+
+/** One element after reading: the valid values that were sent and not null, and what is wrong with the others. */
+export interface ReadElement {
+  values: Partial<PurchaseColumns>;
+  /** The quantity is above 0, also when it is refused for being no integer or too large. */
+  asksForUnits: boolean;
+  newSubscription: boolean;
+  errors: AddOnError[];
+}
+
+/** A value, or what is wrong with it; undefined when nothing was sent. */
+type Read<T> = { value: T } | { problem: string } | undefined;
+
+/** Reads one element on its own: types, ranges and lengths (contract 4.4 rule 0, 4.5). Never fails. */
+export function readElement(element: AddOnElement): ReadElement {
+  const errors: AddOnError[] = [];
+  function valueOf<T>(field: AddOnField, read: Read<T>): T | undefined {
+    if (read === undefined) return undefined;
+    if ('value' in read) return read.value;
+    errors.push({ field, problem: read.problem });
+    return undefined;
+  }
+  const values = {
+    quantity: valueOf('Quantity', readQuantity(element.quantity)),
+    started_at: valueOf('Started at', readDate(element.started_on)),
+    expires_on: valueOf('Expires on', readDate(element.expires_on)),
+    purchase_xid: valueOf('Purchase xid', readXid(element.purchase_xid)),
+    trial: valueOf('Trial', readTrial(element.trial)),
+  };
+  const quantity = toInteger(element.quantity ?? null);
+  return {
+    values: withoutUndefined(values),
+    asksForUnits: typeof quantity === 'number' && quantity > 0,
+    newSubscription: toBoolean(element.new_subscription) === true,
+    errors,
+  };
+}
+
+/** True when an element sends nothing: no key, or only null values (contract 4.4, rule 1). */
+export function isEmptyElement(element: AddOnElement): boolean {
+  return Object.values(element).every((value) => value === null);
+}
+
+type Sent = AddOnElement[ElementKey];
+
+function isAbsent(sent: Sent): sent is null | undefined {
+  return sent === null || sent === undefined;
+}
+
+function readQuantity(sent: Sent): Read<number> {
+  if (isAbsent(sent)) return undefined;
+  const quantity = toInteger(sent);
+  // Above this section fractions are cut off; a purchased quantity is not silently changed.
+  const isFraction = typeof sent === 'number' && !Number.isInteger(sent);
+  if (quantity === INVALID || quantity === null || isFraction) return { problem: 'must be an integer' };
+  if (quantity > INT4_MAX) return { problem: `must be less than or equal to ${INT4_MAX}` };
+  return { value: quantity };
+}
+
+function readDate(sent: Sent): Read<string> {
+  if (isAbsent(sent)) return undefined;
+  const date = toDate(sent);
+  if (date === INVALID) return { problem: 'is not a valid date' };
+  return date === null ? { problem: "can't be blank" } : { value: date };
+}
+
+function readXid(sent: Sent): Read<string> {
+  if (isAbsent(sent)) return undefined;
+  const xid = toText(sent);
+  if (xid === INVALID || xid === null) return { problem: 'is invalid' };
+  if (xid.trim() === '') return { problem: "can't be blank" };
+  // Characters as PostgreSQL's char_length counts them, not UTF-16 units.
+  const isTooLong = [...xid].length > MAX_XID_LENGTH;
+  return isTooLong ? { problem: `is too long (maximum is ${MAX_XID_LENGTH} characters)` } : { value: xid };
+}
+
+function readTrial(sent: Sent): Read<boolean> {
+  if (isAbsent(sent)) return undefined;
+  const trial = toBoolean(sent);
+  return trial === INVALID || trial === null ? { problem: 'must be true or false' } : { value: trial };
+}
+
+function withoutUndefined(values: {
+  [Column in keyof PurchaseColumns]: PurchaseColumns[Column] | undefined;
+}) {
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined),
+  ) as Partial<PurchaseColumns>;
+}

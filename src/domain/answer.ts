@@ -1,0 +1,46 @@
+import { SECTIONS, type SectionName } from './sections';
+
+/** What became of one section; null means that it was not asked (contract 2). */
+export type SectionEntry =
+  | null
+  | { status: 'success' }
+  | { status: 'error'; message: string }
+  | { status: 'rolled_back' }
+  | { status: 'skipped' };
+
+/** The body of 200 (`success`), 422 (`error`) and 409 (`skipped`), contract 2. */
+export interface Answer {
+  status: 'success' | 'error' | 'skipped';
+  message: string | null;
+  payload: Record<SectionName, SectionEntry>;
+}
+
+/**
+ * The answer to a sync from what became of its sections; sections left out count as not asked.
+ * `message` joins the failed sections' messages in section order. A section that was rolled back or skipped although
+ * none failed still is an error, as a caller must not take it for applied.
+ */
+export function answerOf(entries: Partial<Record<SectionName, SectionEntry>>): Answer {
+  const payload = payloadOf((section) => entries[section] ?? null);
+  const given = SECTIONS.map((section) => payload[section]);
+  const messages = given.flatMap((entry) => (entry?.status === 'error' ? [entry.message] : []));
+  if (messages.length > 0) return { status: 'error', message: messages.join(', '), payload };
+  const notApplied = SECTIONS.filter((section) => (payload[section]?.status ?? 'success') !== 'success');
+  if (notApplied.length > 0)
+    return { status: 'error', message: `Not applied: ${notApplied.join(', ')}`, payload };
+  return { status: 'success', message: null, payload };
+}
+
+/** The answer to a sync that is older than one already admitted for the namespace (409, contract 2 and 5). */
+export function supersededAnswer(bySyncId: number): Answer {
+  return { status: 'skipped', message: `Superseded by sync ${bySyncId}`, payload: payloadOf(() => null) };
+}
+
+function payloadOf(entryOf: (section: SectionName) => SectionEntry): Record<SectionName, SectionEntry> {
+  return {
+    base_product: entryOf('base_product'),
+    storage: entryOf('storage'),
+    compute_minutes: entryOf('compute_minutes'),
+    add_on_purchases: entryOf('add_on_purchases'),
+  };
+}

@@ -1,0 +1,31 @@
+/** Levels of arrays and objects that a body may nest. */
+export const MAX_JSON_DEPTH = 100;
+
+/**
+ * The reason why a parsed JSON value cannot be stored (PostgreSQL's jsonb and text refuse NUL and lone surrogates;
+ * deep nesting would exhaust the stack of whoever walks it), or null when it can. Iterative, so that any value that
+ * JSON.parse returns can be asked about. With several reasons it names the one found first, in no set order.
+ */
+export function jsonProblem(value: unknown): string | null {
+  const pending: { value: unknown; depth: number }[] = [{ value, depth: 1 }];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const { value: current, depth } = next;
+    if (typeof current === 'string') {
+      const problem = textProblem(current);
+      if (problem !== null) return problem;
+    }
+    if (typeof current !== 'object' || current === null) continue;
+    if (depth > MAX_JSON_DEPTH) return `JSON is nested deeper than ${MAX_JSON_DEPTH} levels`;
+    for (const [key, member] of Object.entries(current)) {
+      const problem = textProblem(key);
+      if (problem !== null) return problem;
+      pending.push({ value: member, depth: depth + 1 });
+    }
+  }
+  return null;
+}
+
+function textProblem(text: string): string | null {
+  if (text.includes('\0')) return 'JSON contains a NUL character';
+  return text.isWellFormed() ? null : 'JSON contains a lone surrogate';
+}

@@ -1,0 +1,13 @@
+const INT8_MIN = -(2n ** 63n);
+const INT8_MAX = 2n ** 63n - 1n;
+
+/** True when the `:id` of the path is a primary key; anything else is a full path (contract 1.1). */
+export function isPrimaryKey(id: string): boolean {
+  return /^-?\d+$/.test(id);
+}
+
+/** True when a primary key can be a value of int8; a key beyond names no namespace (contract 1.1). */
+export function fitsInt8(primaryKey: string): boolean {
+  const value = BigInt(primaryKey);
+  return value >= INT8_MIN && value <= INT8_MAX;
+}
