@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * A TCP port on `host` that can be bound now: `preferred` if it is free, else one the system picks.
- * Between this answer and its use somebody else may take it: see `startOnFreePort`.
+ * Between this answer and its use somebody else may take it: see `startOnFreePorts`.
  */
 export async function freePort(preferred: number, host: string): Promise<number> {
   try {
@@ -14,23 +14,33 @@ export async function freePort(preferred: number, host: string): Promise<number>
 }
 
 /**
- * Starts a server on a free port. Where somebody else took the port just before the server could bind it, tries
- * again with another one.
+ * Starts a server on free ports, one for each preferred one. Where somebody else took a port just before the server
+ * could bind it, tries again with another.
  */
-export async function startOnFreePort<T>(
-  preferred: number,
+export async function startOnFreePorts<T>(
+  preferred: readonly number[],
   host: string,
-  start: (port: number) => Promise<T>,
+  start: (ports: readonly number[]) => Promise<T>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    const port = await freePort(preferred, host);
+    const ports = await distinctFreePorts(preferred, host);
     try {
-      return await start(port);
+      return await start(ports);
     } catch (error) {
-      const portIsStillFree = (await freePort(port, host)) === port;
-      if (portIsStillFree || attempt === 3) throw error;
+      const free = await Promise.all(ports.map(async (port) => (await freePort(port, host)) === port));
+      if (free.every(Boolean) || attempt === 3) throw error;
     }
   }
+}
+
+async function distinctFreePorts(preferred: readonly number[], host: string): Promise<number[]> {
+  const ports = new Set<number>();
+  for (const wanted of preferred) {
+    let port = await freePort(wanted, host);
+    while (ports.has(port)) port = await freePort(0, host);
+    ports.add(port);
+  }
+  return [...ports];
 }
 
 function bindOnce(port: number, host: string): Promise<number> {

@@ -5,7 +5,7 @@ import { Client } from 'pg';
 import { startChild, type Child } from './childProcess';
 import { LocalServerError } from './errors';
 import { stopOrphan } from './pidFile';
-import { startOnFreePort } from './ports';
+import { startOnFreePorts } from './ports';
 import { postgresBinaries } from './postgresBinaries';
 import { ensureCluster, POSTGRES_ENV } from './postgresCluster';
 import { asUser, postgresUser } from './postgresUser';
@@ -58,7 +58,7 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   const { directory, password } = await ensureCluster(dataDir, binaries, user);
   await removeStaleLock(directory);
 
-  const { child, port, url } = await startOnFreePort(options.port ?? 5432, HOST, async (port) => {
+  const { child, port, url } = await startOnFreePorts([options.port ?? 5432], HOST, async ([port = 0]) => {
     const args = ['-D', directory, ...settingFlags(port, options.settings ?? {})];
     const paths = [binaries.postgres, path.join(binaries.root, 'lib'), directory];
     const child = await startChild({

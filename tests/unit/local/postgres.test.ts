@@ -1,0 +1,128 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Client } from 'pg';
+import { startPostgres, type LocalPostgres, type PostgresOptions } from '../../../src/local/postgres';
+import { Cleanup, isRunning, startInKilledProcess } from './support';
+
+const cleanup = new Cleanup();
+afterEach(() => cleanup.run());
+
+const settings = { fsync: 'off' };
+
+async function start(options: PostgresOptions): Promise<LocalPostgres> {
+  const server = await startPostgres({ settings, port: 0, ...options });
+  cleanup.add(server.stop);
+  return server;
+}
+
+async function query(url: string, text: string): Promise<string[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<string[]>({ text, rowMode: 'array' })).rows.flat();
+  } finally {
+    await client.end();
+  }
+}
+
+describe('startPostgres', () => {
+  it('keeps its data and its password over a restart, and leaves no process', async () => {
+    const dataDir = path.join(await cleanup.directory(), 'new');
+    const first = await start({ dataDir });
+    await query(first.url('postgres'), 'CREATE TABLE kept AS SELECT 42 AS answer');
+    await first.stop();
+    expect(await isRunning(first.pid)).toBe(false);
+
+    const second = await start({ dataDir });
+    expect(await query(second.url('postgres'), 'SELECT answer FROM kept')).toEqual([42]);
+    expect((await stat(path.join(dataDir, 'pg-password'))).mode & 0o777).toBe(0o600);
+  });
+
+  it('is UTF-8 and UTC, listens on 127.0.0.1 only, asks for the password, takes extra settings', async () => {
+    const server = await start({ dataDir: await cleanup.directory() });
+    const wanted = ['server_encoding', 'TimeZone', 'listen_addresses', 'unix_socket_directories', 'fsync'];
+    const shown = wanted.map((name) => `current_setting('${name}')`).join(', ');
+    expect(await query(server.url('postgres'), `SELECT ${shown}, lower('É')`)).toEqual([
+      ...['UTF8', 'UTC', '127.0.0.1', '', 'off', 'é'],
+    ]);
+    const wrong = server.url('postgres').replace(/:[^:@]+@/, ':wrong@');
+    await expect(query(wrong, 'SELECT 1')).rejects.toMatchObject({ code: '28P01' });
+  });
+
+  it('takes another port when the preferred one is taken', async () => {
+    const port = await cleanup.takenPort();
+    const server = await start({ dataDir: await cleanup.directory(), port });
+    expect(server.port).not.toBe(port);
+    expect(await query(server.url('postgres'), 'SELECT 1')).toEqual([1]);
+  });
+
+  it('works in a directory that only root can enter', async () => {
+    const directory = await cleanup.directory();
+    await chmod(directory, 0o700);
+    const server = await start({ dataDir: path.join(directory, 'data') });
+    expect(await query(server.url('postgres'), 'SELECT 1')).toEqual([1]);
+  });
+
+  it('starts an interrupted initdb over', async () => {
+    const dataDir = await cleanup.directory();
+    await mkdir(path.join(dataDir, 'pg.tmp/base'), { recursive: true });
+    await writeFile(path.join(dataDir, 'pg.tmp/PG_VERSION'), '18\n');
+    await writeFile(path.join(dataDir, 'pg-password'), 'of the interrupted one\n');
+    const server = await start({ dataDir });
+    expect(await query(server.url('postgres'), 'SELECT 1')).toEqual([1]);
+  });
+
+  it('stops the server of a killed process and keeps its data', async () => {
+    const dataDir = await cleanup.directory();
+    const orphan = await startInKilledProcess('postgres', 'startPostgres', { dataDir, settings, port: 0 });
+    await query(orphan.url ?? '', 'CREATE TABLE kept AS SELECT 42 AS answer');
+    expect(await isRunning(orphan.pid)).toBe(true);
+
+    const server = await start({ dataDir });
+    expect(await isRunning(orphan.pid)).toBe(false);
+    expect(await query(server.url('postgres'), 'SELECT answer FROM kept')).toEqual([42]);
+  });
+
+  it('says when its server is killed, and recovers at the next start', async () => {
+    const dataDir = await cleanup.directory();
+    const reason = new Promise<string>((resolve) => {
+      void start({ dataDir, settings: {}, onExit: resolve }).then((server) => {
+        process.kill(server.pid, 'SIGKILL');
+      });
+    });
+    expect(await reason).toMatch(/ended unexpectedly \(SIGKILL\)/);
+    const server = await start({ dataDir });
+    expect(await query(server.url('postgres'), 'SELECT 1')).toEqual([1]);
+  });
+
+  it('does not touch the lock file of a stranger, nor a stale one that stops the start', async () => {
+    const dataDir = await cleanup.directory();
+    await (await start({ dataDir })).stop();
+    // The pid of this process: alive, but neither PostgreSQL nor ours.
+    await writeFile(path.join(dataDir, 'pg/postmaster.pid'), `${process.pid}\n${dataDir}/pg\n`);
+    await writeFile(path.join(dataDir, 'pg.pid'), `${process.pid} 1\n`);
+    const server = await start({ dataDir });
+    expect(await query(server.url('postgres'), 'SELECT 1')).toEqual([1]);
+  });
+
+  it('refuses data that a live process uses', async () => {
+    const dataDir = await cleanup.directory();
+    await start({ dataDir });
+    await expect(start({ dataDir })).rejects.toMatchObject({ code: 'LOCAL_DATA_IN_USE' });
+  });
+
+  it('says that the password file is missing', async () => {
+    const dataDir = await cleanup.directory();
+    await mkdir(path.join(dataDir, 'pg'));
+    await expect(start({ dataDir })).rejects.toMatchObject({ code: 'POSTGRES_PASSWORD_MISSING' });
+  });
+
+  it('quotes PostgreSQL when it does not start', async () => {
+    const dataDir = await cleanup.directory();
+    await expect(start({ dataDir, settings: { wal_level: 'nonsense' } })).rejects.toMatchObject({
+      code: 'POSTGRES_START_FAILED',
+      message: expect.stringMatching(/wal_level/),
+    });
+  });
+});

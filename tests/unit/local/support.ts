@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { processInfo } from '../../../src/local/processInfo';
+import { temporalCli } from '../../../src/local/temporalCli';
+
+/** Undoes what a test set up, newest first. */
+export class Cleanup {
+  private readonly steps: (() => Promise<unknown>)[] = [];
+
+  add(step: () => Promise<unknown>): void {
+    this.steps.push(step);
+  }
+
+  async run(): Promise<void> {
+    for (const step of this.steps.splice(0).reverse()) await step();
+  }
+
+  /** A directory that every user may enter, as a checkout in /srv would be. */
+  async directory(): Promise<string> {
+    const directory = await mkdtemp(path.join(tmpdir(), 'local-servers-'));
+    this.add(() => rm(directory, { recursive: true, force: true }));
+    await chmod(directory, 0o755);
+    return directory;
+  }
+
+  /** Listens on a port of its own choice, so that it is taken. */
+  async takenPort(): Promise<number> {
+    const server: Server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    this.add(async () => server.close());
+    return (server.address() as { port: number }).port;
+  }
+}
+
+const CLI_CACHE = path.resolve(__dirname, '../../../node_modules/.cache/temporal-cli');
+
+/** A working CLI; fetched once per checkout. */
+export function testCli(): Promise<string> {
+  return temporalCli({ cacheDir: CLI_CACHE, env: process.env });
+}
+
+/** Lets another process start the server, kills it with SIGKILL, and returns what it had started. */
+export async function startInKilledProcess(
+  file: string,
+  name: string,
+  options: object,
+): Promise<{ pid: number; url?: string }> {
+  const owner = spawn(
+    process.execPath,
+    [path.join(__dirname, 'ownerProcess.cjs'), file, name, JSON.stringify(options)],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const [line] = (await once(createInterface(owner.stdout), 'line')) as [string];
+  owner.kill('SIGKILL');
+  await once(owner, 'exit');
+  return JSON.parse(line) as { pid: number; url?: string };
+}
+
+export async function isRunning(pid: number): Promise<boolean> {
+  return (await processInfo(pid)) !== null;
+}
