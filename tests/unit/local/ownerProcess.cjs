@@ -13,7 +13,7 @@ require.extensions['.ts'] = (module, file) => {
 const [file, name, options] = process.argv.slice(2);
 const start = require(path.resolve(__dirname, '../../../src/local', file))[name];
 start(JSON.parse(options)).then(
-  (server) => console.log(JSON.stringify({ pid: server.pid, url: server.url?.('postgres') })),
+  (server) => console.log(JSON.stringify({ ...server, url: server.url?.('postgres') })),
   (error) => {
     console.error(error);
     process.exitCode = 1;

