@@ -32,8 +32,9 @@ export function answerOf(entries: Partial<Record<SectionName, SectionEntry>>): A
 }
 
 /** The answer to a sync that is older than one already admitted for the namespace (409, contract 2 and 5). */
-export function supersededAnswer(bySyncId: number): Answer {
-  return { status: 'skipped', message: `Superseded by sync ${bySyncId}`, payload: payloadOf(() => null) };
+export function supersededAnswer(bySyncId: number | null): Answer {
+  const by = bySyncId === null ? 'a newer sync' : `sync ${bySyncId}`;
+  return { status: 'skipped', message: `Superseded by ${by}`, payload: payloadOf(() => null) };
 }
 
 function payloadOf(entryOf: (section: SectionName) => SectionEntry): Record<SectionName, SectionEntry> {

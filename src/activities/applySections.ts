@@ -1,0 +1,124 @@
+import { databaseFailure, type DatabaseFailure } from '../db/sqlState';
+import type { LedgerChange } from '../db/ledger';
+import type { Tx } from '../db/pool';
+import { RowGone, writeRow, type RowChange } from '../db/rows';
+import type { SectionEntries } from '../domain/failures';
+import type { FollowUp, Write } from '../domain/plan';
+import type { SectionName } from '../domain/sections';
+import { SECTION_LABELS } from '../domain/steps';
+import type { StepInput } from '../domain/sync';
+import { planSection } from './sections';
+import type { SectionContext } from './sections/section';
+
+/** What the sections of one step did inside its transaction. */
+export interface Applied {
+  entries: SectionEntries;
+  changes: LedgerChange[];
+  followUps: FollowUp[];
+}
+
+/** A step is refused as a whole: how its sections are reported (contract 2 and 3). */
+export class StepRefused extends Error {
+  readonly code = 'step_refused';
+  constructor(readonly entries: SectionEntries) {
+    super('a section of the step was refused');
+  }
+}
+
+
+/**
+ * Plans and writes the sections of a step, in order, in its transaction.
+ * Under `compensate` the first refusal ends the step; under `independent` a refused section is taken back to its
+ * savepoint and the others stand.
+ * @throws StepRefused, or the database's own error where it is transient, a lost race or a bug
+ */
+export async function applySections(
+  context: SectionContext,
+  sections: SectionName[],
+  { provision, policy }: Pick<StepInput, 'provision' | 'policy'>,
+  isLastTry: boolean,
+): Promise<Applied> {
+  const { tx, clock } = context;
+  const done: Applied = { entries: {}, changes: [], followUps: [] };
+  for (const section of sections) {
+    if (policy === 'independent') await tx.query('SAVEPOINT section');
+    try {
+      const write = async (planned: Write) => {
+        done.changes.push({ section, ...(await writeNamed(tx, planned, clock.now)) });
+      };
+      const plan = await planSection(section, provision, { ...context, write });
+      if (plan.messages.length > 0 && policy === 'compensate') throw new Refused(plan.messages.join(', '));
+      for (const planned of plan.writes) await write(planned);
+      done.followUps.push(...plan.followUps);
+      done.entries[section] =
+        plan.messages.length > 0
+          ? { status: 'error', message: plan.messages.join(', ') }
+          : { status: 'success' };
+    } catch (error) {
+      const message = refusal(error, section, isLastTry);
+      if (message === null) throw error instanceof WriteFailed ? error.cause : error;
+      if (policy === 'compensate') throw new StepRefused(entriesOfRefusedStep(sections, section, message));
+      await tx.query('ROLLBACK TO SAVEPOINT section');
+      done.changes = done.changes.filter((change) => change.section !== section);
+      done.entries[section] = { status: 'error', message };
+    }
+  }
+  return done;
+}
+
+/** The rules refuse the section; the message is already worded (contract 4.5). */
+class Refused extends Error {}
+
+/** Names the table of a write that failed: PostgreSQL does not for data exceptions and raised ones. */
+class WriteFailed extends Error {
+  constructor(
+    readonly table: string,
+    override readonly cause: unknown,
+  ) {
+    super('a write failed', { cause });
+  }
+}
+
+async function writeNamed(tx: Tx, write: Write, now: string): Promise<RowChange> {
+  try {
+    return await writeRow(tx, write, now);
+  } catch (error) {
+    throw new WriteFailed(write.table, error);
+  }
+}
+
+/** @returns the section's message if `error` refuses it for good, else null */
+function refusal(error: unknown, section: SectionName, isLastTry: boolean): string | null {
+  if (error instanceof Refused) return error.message;
+  const cause = error instanceof WriteFailed ? error.cause : error;
+  if (cause instanceof RowGone) return couldNotBeSaved(section, cause.code, cause.table);
+  const failure = databaseFailure(cause);
+  if (failure?.class !== 'refused' || (isLostRace(failure) && !isLastTry)) return null;
+  const table = failure.table ?? (error instanceof WriteFailed ? error.table : null);
+  return couldNotBeSaved(section, failure.condition, table);
+}
+
+/** Another writer inserted the same row first; run again, the step finds it (contract 3). */
+export function isLostRace(failure: DatabaseFailure): boolean {
+  return failure.condition === 'unique_violation';
+}
+
+/** The message for values that the database refuses although the rules let them pass (contract 3). */
+export function couldNotBeSaved(section: SectionName, condition: string, table: string | null): string {
+  return `${SECTION_LABELS[section]} could not be saved (${table === null ? condition : `${condition}, ${table}`})`;
+}
+
+/** The step's transaction is rolled back: what came before the refused section is undone, the rest not attempted. */
+function entriesOfRefusedStep(
+  sections: SectionName[],
+  refused: SectionName,
+  message: string,
+): SectionEntries {
+  const at = sections.indexOf(refused);
+  return Object.fromEntries(
+    sections.map((name, index) => {
+      if (index === at) return [name, { status: 'error', message }];
+      return [name, { status: index < at ? 'rolled_back' : 'skipped' }];
+    }),
+  );
+}

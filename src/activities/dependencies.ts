@@ -1,0 +1,15 @@
+import type { Logger } from 'pino';
+import type { Pool } from 'pg';
+import type { FailurePolicy } from '../domain/sync';
+
+/** What the activities are given; nothing here is looked up from the environment. */
+export interface ActivityDependencies {
+  /** GitLab's database, with the schema `provisioning`. */
+  pool: Pool;
+  policy: FailurePolicy;
+  /** Whether the server has the search attributes of `temporal/searchAttributes`. */
+  searchable: boolean;
+  /** Current billable members of the namespace of a subscription row (contract 4.1 rule 3). */
+  billableMembers: (subscription: { seats_in_use: number }) => number;
+  log: Logger;
+}

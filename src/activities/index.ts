@@ -1,0 +1,41 @@
+import { STEPS, type StepName, type UndoName } from '../domain/steps';
+import type { Admission, Outcome, StepInput, StepResult, UndoResult } from '../domain/sync';
+import { activityFailure } from '../temporal/failures';
+import { admitSync } from './admitSync';
+import type { ActivityDependencies } from './dependencies';
+import { recordOutcome } from './recordOutcome';
+import { restoreStep } from './restoreStep';
+import { runStep } from './runStep';
+
+/** The activities of a sync; workflows import only this type. */
+export type Activities = {
+  admitSync(request: unknown, chainId: string): Promise<Admission>;
+  recordOutcome(input: StepInput, outcome: Outcome): Promise<void>;
+} & Record<StepName, (input: StepInput) => Promise<StepResult>> &
+  Record<UndoName, (input: StepInput) => Promise<UndoResult>>;
+
+/**
+ * Makes the activities for a worker. Each throws only `ApplicationFailure`s, sorted by `activityFailure`
+ * into those that Temporal retries and those it does not.
+ */
+export function createActivities(deps: ActivityDependencies): Activities {
+  const activity =
+    <Args extends unknown[], Result>(run: (deps: ActivityDependencies, ...args: Args) => Promise<Result>) =>
+    async (...args: Args): Promise<Result> => {
+      try {
+        return await run(deps, ...args);
+      } catch (error) {
+        throw activityFailure(error, deps.log);
+      }
+    };
+  const steps = STEPS.flatMap((definition) => [
+    [definition.step, activity((given, input: StepInput) => runStep(given, definition, input))],
+    [definition.undo, activity((given, input: StepInput) => restoreStep(given, definition, input))],
+  ]);
+  return {
+    ...(Object.fromEntries(steps) as Record<StepName, (input: StepInput) => Promise<StepResult>> &
+      Record<UndoName, (input: StepInput) => Promise<UndoResult>>),
+    admitSync: activity(admitSync),
+    recordOutcome: activity(recordOutcome),
+  };
+}

@@ -1,0 +1,52 @@
+import { Context } from '@temporalio/activity';
+import { passFence } from '../db/fence';
+import { findStep, recordStep, recordUndo } from '../db/ledger';
+import { deleteFollowUps } from '../db/outbox';
+import { withTransaction } from '../db/pool';
+import { restoreRow } from '../db/rows';
+import { askedSections } from '../domain/askedSections';
+import type { SectionEntries } from '../domain/failures';
+import type { STEPS } from '../domain/steps';
+import type { StepInput, UndoResult } from '../domain/sync';
+import type { ActivityDependencies } from './dependencies';
+import { runIdentity } from './runIdentity';
+
+const CHANGED_SINCE = 'Not rolled back: changed since by another writer';
+
+/**
+ * Undoes one step of a run, newest write first: each row gets the values from before the step, if it still holds
+ * what the step wrote; follow-up work is taken back (contract 3). Run again it returns the first result. A step
+ * that has not taken effect is marked, so that a late attempt of it cannot take effect any more.
+ */
+export async function restoreStep(
+  deps: ActivityDependencies,
+  { step, sections }: (typeof STEPS)[number],
+  input: StepInput,
+): Promise<UndoResult> {
+  const run = runIdentity(input, input.chain_id);
+  return await withTransaction(deps.pool, async (tx) => {
+    await passFence(tx, run); // for the lock only: also an overtaken run takes back what it wrote
+    const recorded = await findStep(tx, run, step);
+    if (recorded?.undoResult) return recorded.undoResult as UndoResult;
+
+    const result: UndoResult = { entries: {}, restored: [], kept: [] };
+    if (!recorded) {
+      const { attempt } = Context.current().info;
+      const correlationId = input.correlation_id;
+      await recordStep(tx, run, { step, attempt, correlationId, changes: [], result: null, outboxIds: [] });
+    } else {
+      const asked = askedSections(input.provision).filter((name) => sections.some((own) => own === name));
+      const entries: SectionEntries = Object.fromEntries(asked.map((name) => [name, { status: 'rolled_back' }]));
+      for (const change of recorded.changes.toReversed()) {
+        const { table, key } = change.after;
+        const isRestored = await restoreRow(tx, change);
+        (isRestored ? result.restored : result.kept).push({ table, key });
+        if (!isRestored) entries[change.section] = { status: 'error', message: CHANGED_SINCE };
+      }
+      result.entries = entries;
+      await deleteFollowUps(tx, recorded.outboxIds);
+    }
+    await recordUndo(tx, run, step, result);
+    return result;
+  });
+}

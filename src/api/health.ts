@@ -1,0 +1,38 @@
+import type { RequestHandler } from 'express';
+
+/** Something this process cannot work without. Resolves when it is up, rejects when it is not. */
+export type HealthCheck = () => Promise<unknown>;
+
+const CHECK_TIMEOUT_MS = 2_000;
+
+/** `GET /-/liveness`: the process answers. */
+export const liveness: RequestHandler = (_req, res) => {
+  res.json({ status: 'ok' });
+};
+
+/** `GET /-/readiness`: 200 when every check passes, else 503 with the names of those that fail. */
+export function readiness(checks: Record<string, HealthCheck>): RequestHandler {
+  return async (_req, res) => {
+    const results = await Promise.all(
+      Object.entries(checks).map(async ([name, check]) => [name, (await passes(check)) ? 'ok' : 'failed'] as const),
+    );
+    const isReady = results.every(([, state]) => state === 'ok');
+    res.status(isReady ? 200 : 503).json({ status: isReady ? 'ok' : 'failed', checks: Object.fromEntries(results) });
+  };
+}
+
+async function passes(check: HealthCheck): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), CHECK_TIMEOUT_MS);
+  });
+  const passed = check().then(
+    () => true,
+    () => false,
+  );
+  try {
+    return await Promise.race([passed, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,86 @@
+import type { Request, RequestHandler, Response } from 'express';
+import type { Pool } from 'pg';
+import { findNamespaceById, findNamespaceByPath, type NamespaceAtDoor } from '../db/namespaces';
+import { supersededAnswer, type Answer } from '../domain/answer';
+import { fitsInt8, isPrimaryKey } from '../domain/namespaceId';
+import { namespaceRefusal } from '../domain/namespaceRules';
+import { parseSyncBody } from '../domain/syncRequest';
+import { workflowIdOf } from '../domain/syncInput';
+import type { VerifyToken } from './auth/verifyToken';
+import { Deadline } from './deadline';
+import { HttpProblem } from './problems';
+import { readJsonBody } from './readBody';
+import { note } from './requestLog';
+import { runSync, type SyncRunner } from './runSync';
+
+export interface ProvisionRoute {
+  pool: Pool;
+  verifyToken: VerifyToken;
+  runner: SyncRunner;
+  waitMs: number;
+  /** The page of a run in the Temporal UI. */
+  runUrl: (workflowId: string, runId: string) => string;
+}
+
+const STATUS = { success: 200, error: 422, skipped: 409 } as const satisfies Record<Answer['status'], number>;
+
+/** Check 1 of contract 1.1, before anything else is looked at; starts the request's wait. */
+export function checkToken({ verifyToken, waitMs }: ProvisionRoute): RequestHandler {
+  return async (req, res, next) => {
+    const deadline = Deadline.in(waitMs);
+    res.locals['deadline'] = deadline;
+    const token = req.get('x-customers-dot-internal-token');
+    await deadline.bound(verifyToken(token, { signal: AbortSignal.timeout(deadline.left) }));
+    next();
+  };
+}
+
+/** `POST …/namespaces/:id/provision`: checks 2 to 4 of contract 1.1, then the run and its answer (contract 2). */
+export function provision(route: ProvisionRoute): RequestHandler<{ id: string }> {
+  return async (req, res) => {
+    const deadline = res.locals['deadline'] as Deadline;
+    const namespace = await deadline.bound(findNamespace(route.pool, req.params.id));
+    const refusal = namespaceRefusal(namespace);
+    if (!namespace || refusal) {
+      throw new HttpProblem(refusal?.status ?? 404, 'namespace_refused', refusal?.body ?? { message: '' });
+    }
+    note(res, { namespace_id: namespace.id });
+
+    const body = parseSyncBody(await deadline.bound(readJsonBody(req as Request, res)));
+    if (!body.ok) throw new HttpProblem(400, 'invalid_parameters', { error: body.errors.join(', ') });
+    const { syncId, provision } = body;
+    note(res, { sync_id: syncId });
+    if (syncId !== null && namespace.newestSyncId !== null && syncId < namespace.newestSyncId) {
+      return sendAnswer(res, supersededAnswer(namespace.newestSyncId));
+    }
+
+    const input = {
+      namespace_id: namespace.id,
+      sync_id: syncId,
+      provision,
+      correlation_id: res.locals['requestId'] as string,
+    };
+    const answer = await runSync(route.runner, input, deadline, (runId) => nameRun(route, res, namespace.id, runId));
+    sendAnswer(res, answer);
+  };
+}
+
+async function findNamespace(pool: Pool, id: string): Promise<NamespaceAtDoor | null> {
+  if (isPrimaryKey(id)) return fitsInt8(id) ? findNamespaceById(pool, id) : null;
+  return id.isWellFormed() && !id.includes('\0') ? findNamespaceByPath(pool, id) : null;
+}
+
+function nameRun({ runUrl }: ProvisionRoute, res: Response, namespaceId: string, runId: string): void {
+  const workflowId = workflowIdOf(namespaceId);
+  note(res, { workflow_id: workflowId, run_id: runId });
+  res.set({
+    'X-Provision-Workflow-Id': workflowId,
+    'X-Provision-Run-Id': runId,
+    'X-Provision-Workflow-Url': runUrl(workflowId, runId),
+  });
+}
+
+function sendAnswer(res: Response, answer: Answer): void {
+  note(res, { outcome: answer.status });
+  res.status(STATUS[answer.status]).json(answer);
+}

@@ -1,0 +1,30 @@
+import type { RunningService } from './service';
+
+/** What a person needs to know once the service is up: where it is, and one line that provisions the demo group. */
+export function banner({ apiUrl, uiUrl, hasDemo }: RunningService): string {
+  const lines = ['', 'The namespace provisioner is up.'];
+  if (apiUrl !== null) lines.push(`  API          ${apiUrl}`);
+  lines.push(`  Temporal UI  ${uiUrl}`);
+  if (apiUrl !== null && hasDemo) lines.push('', 'Provision the demo group from another terminal:', `  ${demoCurl(apiUrl)}`);
+  return [...lines, '', 'Ctrl-C stops it.', ''].join('\n');
+}
+
+function demoCurl(apiUrl: string): string {
+  const body = {
+    sync_id: 1,
+    provision: {
+      base_product: { plan_code: 'premium', seats: 10, start_date: '2026-01-01', end_date: '2027-01-01' },
+      storage: { additional_purchased_storage_size: 10240 },
+      compute_minutes: { extra_shared_runners_minutes_limit: 5000 },
+      add_on_purchases: {
+        duo_pro: [{ quantity: 10, started_on: '2026-01-01', expires_on: '2027-01-01', purchase_xid: 'A-S00000001' }],
+      },
+    },
+  };
+  return [
+    `curl -sS ${apiUrl}/api/v4/internal/gitlab_subscriptions/namespaces/demo-group/provision`,
+    `-H "X-Customers-Dot-Internal-Token: $(npx provisioner token)"`,
+    `-H 'Content-Type: application/json'`,
+    `-d '${JSON.stringify(body)}'`,
+  ].join(' ');
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { ConfigError, loadConfig } from '../config/config';
+import { migrateProvisioning } from '../db/migrate';
+import { loadSigningKeys } from '../issuer/keys';
+import { signToken } from '../issuer/token';
+import { LocalServerError } from '../local/errors';
+import { findRuntime } from './runtimeFile';
+import { PARTS } from './service';
+import { parseParts, start } from './start';
+
+// The only place that looks at the process: everything else is handed what it needs.
+const environment = process.env;
+
+const ENVIRONMENT_HELP = `
+Environment:
+  HOST, PORT                  where the API listens (127.0.0.1, 3000)
+  GITLAB_DATABASE_URL         GitLab's PostgreSQL; unset: an embedded one
+  CUSTOMERS_DOT_DATABASE_URL  CustomersDot's PostgreSQL; unset: the embedded one
+  TEMPORAL_ADDRESS            Temporal, with TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_…; unset: a local server
+  TEMPORAL_CLI_PATH           the temporal CLI that runs the local server; unset: found or fetched
+  TEMPORAL_UI_URL             the Temporal UI that answers link to
+  SUBSCRIPTION_PORTAL_URL     the issuer of tokens; unset: this service issues its own
+  PROVISION_FAILURE_POLICY    compensate (all or nothing) or independent
+  PROVISION_WAIT_MS           how long a request may take before it is answered 503 (10000)
+  PROVISION_API_URL           where CustomersDot's side posts to; unset: this service
+  DATA_DIR                    data of the embedded servers, signing keys (.data)
+  LOG_LEVEL                   trace, debug, info, warn, error, fatal or silent (info)`;
+
+const program = new Command('provisioner')
+  .description("Provisions GitLab namespaces with what CustomersDot sold: one sync, all or nothing, on Temporal.")
+  .addHelpText('after', ENVIRONMENT_HELP)
+  .showHelpAfterError('(provisioner --help lists what there is)');
+
+program
+  .command('start')
+  .description('Runs the service, and the PostgreSQL and Temporal it needs where none is configured.')
+  .option('--only <parts>', `run only these parts, separated by commas: ${PARTS.join(', ')}`, parseParts, [...PARTS])
+  .addHelpText('after', ENVIRONMENT_HELP)
+  .action(async ({ only }: { only: (typeof PARTS)[number][] }) => {
+    process.exit(await start(loadConfig(environment), environment, only));
+  });
+
+program
+  .command('migrate')
+  .description("Brings the schema provisioning of GITLAB_DATABASE_URL up to date; GitLab's own tables stay as they are.")
+  .action(async () => {
+    const config = loadConfig(environment);
+    const url = config.gitlabDatabaseUrl ?? (await findRuntime(config.dataDir)).gitlabDatabaseUrl;
+    if (url === null) {
+      throw new ConfigError('GITLAB_DATABASE_URL is not set and no service runs here: set it, or run "npm start" first');
+    }
+    const applied = await migrateProvisioning(url);
+    console.log(applied.length === 0 ? 'Up to date.' : `Applied ${applied.join(', ')}.`);
+  });
+
+program
+  .command('token')
+  .description('Prints a token for the service that runs here with its own issuer, good for five minutes.')
+  .action(async () => {
+    const config = loadConfig(environment);
+    const { apiUrl } = await findRuntime(config.dataDir);
+    if (config.subscriptionPortalUrl !== null) {
+      throw new ConfigError('SUBSCRIPTION_PORTAL_URL is set: tokens come from there, not from this service');
+    }
+    if (apiUrl === null) throw new ConfigError('No API runs on DATA_DIR: start it first with "npm start"');
+    console.log(await signToken(await loadSigningKeys(config.dataDir), { issuer: apiUrl }));
+  });
+
+program.parseAsync().catch((error: unknown) => {
+  const isExpected = error instanceof ConfigError || error instanceof LocalServerError;
+  console.error(isExpected ? `provisioner: ${error.message}` : error);
+  process.exit(1);
+});

@@ -1,0 +1,40 @@
+import { InvalidArgumentError } from 'commander';
+import type { Config } from '../config/config';
+import { banner } from './banner';
+import { createLog } from './log';
+import { PARTS, startService, type Part } from './service';
+
+/** Reads `--only api,worker`. @throws InvalidArgumentError naming what is possible */
+export function parseParts(text: string): Part[] {
+  const names = text.split(',').map((name) => name.trim());
+  const isPart = (name: string): name is Part => PARTS.some((part) => part === name);
+  if (!names.every(isPart)) throw new InvalidArgumentError(`It takes a list of ${PARTS.join(', ')}.`);
+  return [...new Set(names)];
+}
+
+// What is still open then is cut: whoever sent the signal is waiting.
+const STOP_LIMIT_MS = 28_000;
+
+/** Runs the service until a signal or until something that it needs has died; resolves with the exit code. */
+export async function start(config: Config, environment: NodeJS.ProcessEnv, parts: readonly Part[]): Promise<number> {
+  const log = createLog(config.logLevel);
+  const onProgress = (line: string) => void process.stderr.write(`${line}\n`);
+  let end: (code: number) => void = () => undefined;
+  const ended = new Promise<number>((resolve) => (end = resolve));
+  process.on('SIGINT', () => end(0));
+  process.on('SIGTERM', () => end(0));
+  const onFatal = (reason: string) => {
+    log.fatal({ reason }, 'the service cannot go on');
+    onProgress(reason);
+    end(1);
+  };
+  // A signal that comes meanwhile stops the service once it is up: nothing is left half started.
+  const service = await startService({ config, environment, parts, log, onProgress, onFatal });
+  onProgress(banner(service));
+  const code = await ended;
+  onProgress('stopping');
+  setTimeout(() => process.exit(code), STOP_LIMIT_MS).unref();
+  await service.stop();
+  onProgress('stopped');
+  return code;
+}

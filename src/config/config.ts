@@ -1,0 +1,115 @@
+import os from 'node:os';
+import path from 'node:path';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { NativeConnectionOptions } from '@temporalio/worker';
+import { z } from 'zod';
+import type { FailurePolicy } from '../domain/sync';
+
+/** Everything that the environment decides. */
+export interface Config {
+  host: string;
+  port: number;
+  /** Null: the embedded PostgreSQL. */
+  gitlabDatabaseUrl: string | null;
+  customersDotDatabaseUrl: string | null;
+  /** Null: the local dev server. */
+  temporal: { connectionOptions: NativeConnectionOptions; namespace: string } | null;
+  /** The namespace to use on the local dev server. */
+  temporalNamespace: string;
+  /** A `temporal` CLI to start the local dev server with; null: find or fetch one. */
+  temporalCliPath: string | null;
+  temporalUiUrl: string | null;
+  /** The issuer of tokens; null: the service issues its own, for local use. */
+  subscriptionPortalUrl: string | null;
+  failurePolicy: FailurePolicy;
+  /** Milliseconds that a request may take, all in all. */
+  waitMs: number;
+  /** Absolute path. */
+  dataDir: string;
+  /** Absolute path of the folder where a fetched `temporal` CLI is kept. */
+  cacheDir: string;
+  logLevel: string;
+}
+
+/** The environment holds a value that cannot be used. One line, names the variable, never shows a secret. */
+export class ConfigError extends Error {
+  readonly code = 'config_invalid';
+}
+
+const url = (...protocols: string[]) =>
+  z
+    .string()
+    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
+      error: `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    })
+    .optional();
+
+const number = (from: number, to: number, fallback: number) =>
+  z
+    .string()
+    .refine((value) => /^\d+$/.test(value) && Number(value) >= from && Number(value) <= to, {
+      error: `must be a whole number from ${from} to ${to}`,
+    })
+    .transform(Number)
+    .default(fallback);
+
+const oneOf = <Value extends string>(values: readonly [Value, ...Value[]], fallback: NoInfer<Value>) =>
+  z.enum(values, { error: `must be one of ${values.join(', ')}` }).default(fallback);
+
+const schema = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: number(0, 65_535, 3000),
+  GITLAB_DATABASE_URL: url('postgres:', 'postgresql:'),
+  CUSTOMERS_DOT_DATABASE_URL: url('postgres:', 'postgresql:'),
+  TEMPORAL_ADDRESS: z.string().optional(),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  TEMPORAL_CLI_PATH: z.string().optional(),
+  TEMPORAL_UI_URL: url('http:', 'https:'),
+  SUBSCRIPTION_PORTAL_URL: url('http:', 'https:'),
+  PROVISION_FAILURE_POLICY: oneOf(['compensate', 'independent'], 'compensate'),
+  PROVISION_WAIT_MS: number(100, 600_000, 10_000),
+  DATA_DIR: z.string().default('.data'),
+  LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),
+});
+
+/**
+ * Reads the environment, once. An empty variable counts as unset.
+ * @throws ConfigError naming every variable that is wrong
+ */
+export function loadConfig(environment: NodeJS.ProcessEnv): Config {
+  const env = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = schema.safeParse(env);
+  if (!parsed.success) {
+    throw new ConfigError(parsed.error.issues.map(({ path: [name], message }) => `${String(name)} ${message}`).join('; '));
+  }
+  const values = parsed.data;
+  return {
+    host: values.HOST,
+    port: values.PORT,
+    gitlabDatabaseUrl: values.GITLAB_DATABASE_URL ?? null,
+    customersDotDatabaseUrl: values.CUSTOMERS_DOT_DATABASE_URL ?? null,
+    temporal: temporalConfig(env as Record<string, string>, values.TEMPORAL_NAMESPACE),
+    temporalNamespace: values.TEMPORAL_NAMESPACE,
+    temporalCliPath: values.TEMPORAL_CLI_PATH ?? null,
+    temporalUiUrl: values.TEMPORAL_UI_URL ?? null,
+    subscriptionPortalUrl: values.SUBSCRIPTION_PORTAL_URL ?? null,
+    failurePolicy: values.PROVISION_FAILURE_POLICY,
+    waitMs: values.PROVISION_WAIT_MS,
+    dataDir: path.resolve(values.DATA_DIR),
+    cacheDir: path.join(env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'), 'namespace-provisioner'),
+    logLevel: values.LOG_LEVEL,
+  };
+}
+
+/** A server of ours is used when one is named, directly or through a profile of the Temporal configuration file. */
+function temporalConfig(env: Record<string, string>, namespace: string): Config['temporal'] {
+  const namesProfile = 'TEMPORAL_PROFILE' in env || 'TEMPORAL_CONFIG_FILE' in env;
+  if (!('TEMPORAL_ADDRESS' in env) && !namesProfile) return null;
+  try {
+    const loaded = loadClientConnectConfig({ overrideEnvVars: env, disableFile: !namesProfile });
+    return { connectionOptions: loaded.connectionOptions, namespace: loaded.namespace ?? namespace };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`TEMPORAL_ADDRESS, TEMPORAL_PROFILE and the like do not make a connection: ${reason}`);
+  }
+}

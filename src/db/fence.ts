@@ -1,0 +1,68 @@
+import type { Clock } from '../domain/plan';
+import type { Tx } from './pool';
+
+/** Who asks: one run of the workflow of one namespace. */
+export interface RunIdentity {
+  namespaceId: string;
+  syncId: number | null;
+  workflowId: string;
+  runId: string;
+  /** The first run of the chain: a reset run keeps it (contract 5). */
+  chainId: string;
+}
+
+const ADMIT = `
+  INSERT INTO provisioning.fences AS fence (namespace_id, sync_id, workflow_id, run_id, chain_id, updated_at)
+  VALUES ($1, $2, $3, $4, $5, now())
+  ON CONFLICT (namespace_id) DO UPDATE
+    SET sync_id = greatest(fence.sync_id, excluded.sync_id), workflow_id = excluded.workflow_id,
+        run_id = excluded.run_id, chain_id = excluded.chain_id, updated_at = now()
+    WHERE excluded.sync_id IS NULL OR fence.sync_id IS NULL OR fence.sync_id <= excluded.sync_id
+  RETURNING now()::text AS now, current_date::text AS today`;
+
+/**
+ * Makes this run the one that may write to the namespace, unless a newer sync was admitted before (contract 5).
+ * @returns the transaction's time when admitted, else the newer sync's id.
+ */
+export async function admitRun(tx: Tx, run: RunIdentity): Promise<Clock | { supersededBy: number }> {
+  const { rows } = await tx.query<Clock>(ADMIT, [
+    run.namespaceId,
+    run.syncId,
+    run.workflowId,
+    run.runId,
+    run.chainId,
+  ]);
+  if (rows[0]) return rows[0];
+  const { rows: fences } = await tx.query<{ sync_id: string }>(
+    'SELECT sync_id FROM provisioning.fences WHERE namespace_id = $1',
+    [run.namespaceId],
+  );
+  return { supersededBy: Number(fences[0]?.sync_id) };
+}
+
+/** What a step finds at the fence: the transaction's time, and whether the run may still write. */
+export interface Passage extends Clock {
+  /** The newer sync (its id, or null when it carried none) that overtook this run; undefined when none did. */
+  overtakenBy?: number | null;
+}
+
+const PASS = `
+  SELECT sync_id, chain_id, now()::text AS now, current_date::text AS today
+  FROM provisioning.fences WHERE namespace_id = $1 FOR UPDATE`;
+
+/**
+ * Takes the namespace's lock for the rest of the transaction. Two attempts of one step, or a step of a
+ * terminated run and its successor, follow each other here instead of interleaving.
+ */
+export async function passFence(tx: Tx, run: RunIdentity): Promise<Passage> {
+  const { rows } = await tx.query<{ sync_id: string | null; chain_id: string; now: string; today: string }>(PASS, [
+    run.namespaceId,
+  ]);
+  const fence = rows[0];
+  if (!fence) throw new Error(`namespace ${run.namespaceId} has no fence: the run was never admitted`);
+  const clock = { now: fence.now, today: fence.today };
+  const newest = fence.sync_id === null ? null : Number(fence.sync_id);
+  const isOvertaken =
+    fence.chain_id !== run.chainId || (run.syncId !== null && newest !== null && newest > run.syncId);
+  return isOvertaken ? { ...clock, overtakenBy: newest } : clock;
+}

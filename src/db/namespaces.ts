@@ -1,0 +1,55 @@
+import type { Pool } from 'pg';
+import type { Tx } from './pool';
+
+/** What the door needs to know of a namespace. `newestSyncId` is the highest one admitted, or null. */
+export interface NamespaceAtDoor {
+  id: string;
+  type: string;
+  parentId: string | null;
+  organizationId: string;
+  newestSyncId: number | null;
+}
+
+const COLUMNS = `
+  namespaces.id, namespaces.type, namespaces.parent_id AS "parentId",
+  namespaces.organization_id AS "organizationId", fences.sync_id AS "newestSyncId"`;
+
+const BY_ID = `
+  SELECT ${COLUMNS} FROM namespaces LEFT JOIN provisioning.fences ON fences.namespace_id = namespaces.id
+  WHERE namespaces.id = $1 AND namespaces.type <> 'Project'`;
+
+// Walks down from the root, one path segment a level; the whole path must be used up.
+const BY_PATH = `
+  WITH RECURSIVE walk AS (
+    SELECT id, 1 AS depth FROM namespaces
+    WHERE path = ($1::text[])[1] AND parent_id IS NULL AND type <> 'Project'
+    UNION ALL
+    SELECT child.id, depth + 1 FROM walk
+    JOIN namespaces AS child ON child.parent_id = walk.id AND child.path = ($1::text[])[depth + 1]
+    WHERE child.type <> 'Project'
+  )
+  SELECT ${COLUMNS} FROM walk JOIN namespaces USING (id)
+  LEFT JOIN provisioning.fences ON fences.namespace_id = namespaces.id
+  WHERE depth = cardinality($1::text[]) ORDER BY namespaces.id LIMIT 1`;
+
+/**
+ * Finds a namespace by primary key (contract 1.1). Rows of type `Project` are not found.
+ * @param id digits with an optional minus sign, within int8
+ */
+export function findNamespaceById(db: Pool | Tx, id: string): Promise<NamespaceAtDoor | null> {
+  return findOne(db, BY_ID, [id]);
+}
+
+/** Finds a namespace by full path, e.g. `group` or `group/subgroup` (contract 1.1). */
+export function findNamespaceByPath(db: Pool | Tx, path: string): Promise<NamespaceAtDoor | null> {
+  return findOne(db, BY_PATH, [path.split('/')]);
+}
+
+async function findOne(db: Pool | Tx, sql: string, values: unknown[]): Promise<NamespaceAtDoor | null> {
+  const { rows } = await db.query<Omit<NamespaceAtDoor, 'newestSyncId'> & { newestSyncId: string | null }>(
+    sql,
+    values,
+  );
+  const row = rows[0];
+  return row ? { ...row, newestSyncId: row.newestSyncId === null ? null : Number(row.newestSyncId) } : null;
+}

@@ -1,0 +1,74 @@
+import { Pool, type PoolClient } from 'pg';
+
+/** A connection inside a transaction. */
+export type Tx = Pick<PoolClient, 'query'>;
+
+export interface PoolSettings {
+  url: string;
+  /** Shown in `pg_stat_activity`. */
+  applicationName: string;
+  /** Connections at most. */
+  max: number;
+  /** Told about connections that break while nobody uses them; the pool replaces them by itself. */
+  onError: (error: Error) => void;
+}
+
+/**
+ * A connection pool whose values are lossless: int8 and timestamps are strings, dates `YYYY-MM-DD`, all in UTC.
+ * Every connection has an error listener, also while it is checked out: without one, Node ends the process when
+ * PostgreSQL goes away. Statements are bounded on both sides, so that a half-open network cannot hold a caller.
+ */
+export function createPool({ url, applicationName, max, onError }: PoolSettings): Pool {
+  const pool = new Pool({
+    connectionString: url,
+    application_name: applicationName,
+    max,
+    connectionTimeoutMillis: 4_000,
+    idleTimeoutMillis: 30_000,
+    query_timeout: 8_000,
+    statement_timeout: 7_000,
+    lock_timeout: 4_000,
+    idle_in_transaction_session_timeout: 30_000,
+    keepAlive: true,
+    options: '-c TimeZone=UTC -c DateStyle=ISO',
+    types: { getTypeParser: textOrParsed },
+  });
+  pool.on('error', onError);
+  pool.on('connect', (client) => client.on('error', onError));
+  return pool;
+}
+
+const PARSERS: Record<number, (text: string) => unknown> = {
+  16: (text) => text === 't',
+  21: Number,
+  23: Number,
+  114: (text) => JSON.parse(text) as unknown,
+  3802: (text) => JSON.parse(text) as unknown,
+};
+
+function textOrParsed(oid: number): (text: string) => unknown {
+  return PARSERS[oid] ?? ((text) => text);
+}
+
+const ROLLBACK = { text: 'ROLLBACK', query_timeout: 1_000 };
+
+/**
+ * Runs `work` in one READ COMMITTED transaction: commits what it did, or rolls back and throws its error.
+ * A connection whose rollback fails is closed instead of being returned to the pool.
+ */
+export async function withTransaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    // Bounded by itself: after a time-out the connection may still be busy with the statement before.
+    await client.query(ROLLBACK).catch((failure: Error) => (broken = failure));
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}

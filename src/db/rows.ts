@@ -1,0 +1,116 @@
+import { escapeIdentifier } from 'pg';
+import type { ColumnValues, Table, Write } from '../domain/plan';
+import type { Tx } from './pool';
+import { TABLES } from './tables';
+
+/** The written columns of one row; `values` null means that the row does not exist. */
+export interface RowImage {
+  table: Table;
+  key: string;
+  values: ColumnValues | null;
+}
+
+/** One row before and after a write, exact to the microsecond: what compensation restores and compares. */
+export interface RowChange {
+  before: RowImage;
+  after: RowImage;
+}
+
+/**
+ * Writes one row as planned and sets its `updated_at` to the transaction's `now` (contract 4).
+ * @returns the written columns before and after; for an insert, null and the whole row.
+ * @throws RowGone when the row to update was deleted after the plan was made.
+ */
+export async function writeRow(tx: Tx, write: Write, now: string): Promise<RowChange> {
+  const { primaryKey, hasUpdatedAt } = TABLES[write.table];
+  const values = hasUpdatedAt ? { ...write.values, updated_at: now } : write.values;
+  if (write.key === null) return insertRow(tx, write.table, values);
+
+  const key = write.key[primaryKey] ?? '';
+  const { before, after } = await updateRow(tx, write.table, key, values);
+  return {
+    before: { table: write.table, key, values: before },
+    after: { table: write.table, key, values: after },
+  };
+}
+
+/** The row to update is not there any more: another writer deleted it within this transaction's time. */
+export class RowGone extends Error {
+  readonly code = 'row_gone';
+  constructor(
+    readonly table: Table,
+    key: string,
+  ) {
+    super(`${table} ${key} was deleted meanwhile`);
+  }
+}
+
+async function insertRow(tx: Tx, table: Table, values: ColumnValues): Promise<RowChange> {
+  const columns = Object.keys(values);
+  const { rows } = await tx.query<ColumnValues>(
+    `INSERT INTO ${table} (${columns.map(escapeIdentifier).join(', ')})
+     VALUES (${columns.map((_, index) => `$${index + 1}`).join(', ')})
+     RETURNING *`,
+    Object.values(values),
+  );
+  const row = rows[0] as ColumnValues;
+  const key = String(row[TABLES[table].primaryKey]);
+  return { before: { table, key, values: null }, after: { table, key, values: row } };
+}
+
+async function updateRow(tx: Tx, table: Table, key: string, values: ColumnValues) {
+  const columns = Object.keys(values).map(escapeIdentifier);
+  const id = TABLES[table].primaryKey;
+  const { rows } = await tx.query<ColumnValues>(
+    `WITH old AS (SELECT ${id}, ${columns.join(', ')} FROM ${table} WHERE ${id} = $1 FOR NO KEY UPDATE)
+     UPDATE ${table} AS new SET ${columns.map((column, index) => `${column} = $${index + 2}`).join(', ')}
+     FROM old WHERE new.${id} = old.${id}
+     RETURNING ${columns.map((column, index) => `old.${column} AS b${index}, new.${column} AS a${index}`).join(', ')}`,
+    [key, ...Object.values(values)],
+  );
+  const row = rows[0];
+  if (!row) throw new RowGone(table, key);
+  const pick = (side: string): ColumnValues =>
+    Object.fromEntries(Object.keys(values).map((column, index) => [column, row[`${side}${index}`] ?? null]));
+  return { before: pick('b'), after: pick('a') };
+}
+
+/**
+ * Puts a row back to its values before `change`, but only if it still holds what `change` wrote (contract 3).
+ * @returns false when another writer changed or deleted the row since: then it is left alone.
+ */
+export async function restoreRow(tx: Tx, { before, after }: RowChange): Promise<boolean> {
+  const { table, key } = after;
+  const id = TABLES[table].primaryKey;
+  const written = after.values ?? {};
+  const columns = Object.keys(written).map(escapeIdentifier);
+  const { rows } = await tx.query<ColumnValues>(
+    `SELECT ${columns.join(', ')} FROM ${table} WHERE ${id} = $1 FOR UPDATE`,
+    [key],
+  );
+  const row = rows[0];
+  if (!row || Object.entries(written).some(([column, value]) => row[column] !== value)) return false;
+
+  if (before.values === null) {
+    if (table === 'subscription_add_ons' && (await isReferenced(tx, key))) return true;
+    await tx.query(`DELETE FROM ${table} WHERE ${id} = $1`, [key]);
+    return true;
+  }
+  await tx.query(
+    `UPDATE ${table} SET ${columns.map((column, index) => `${column} = $${index + 2}`).join(', ')} WHERE ${id} = $1`,
+    [key, ...Object.values(before.values)],
+  );
+  return true;
+}
+
+/**
+ * A catalogue row stays once another namespace's purchase uses it: deleting it would cascade to that purchase.
+ * It is locked by now, so no purchase that this look misses can still be inserted.
+ */
+async function isReferenced(tx: Tx, addOnId: string): Promise<boolean> {
+  const { rows } = await tx.query(
+    'SELECT 1 FROM subscription_add_on_purchases WHERE subscription_add_on_id = $1 LIMIT 1',
+    [addOnId],
+  );
+  return rows.length > 0;
+}

@@ -1,0 +1,56 @@
+import type { Answer } from './answer';
+import type { SectionEntries } from './failures';
+import type { Provision } from './provision';
+import type { SectionName } from './sections';
+import type { ColumnValues, Table } from './plan';
+
+/** `compensate`: all or nothing. `independent`: a refused section leaves the others (contract 3). */
+export type FailurePolicy = 'compensate' | 'independent';
+
+/** One sync: the input of the workflow, also when a person starts it by hand. */
+export interface SyncInput {
+  namespace_id: string;
+  sync_id: number | null;
+  provision: Provision;
+  correlation_id: string | null;
+}
+
+/** What every activity is told about its run. */
+export interface StepInput extends SyncInput {
+  /** The first run of the chain: a reset run keeps it. */
+  chain_id: string;
+  policy: FailurePolicy;
+}
+
+/** How a sync fared at the fence and, under `compensate`, before the rules of all its sections. */
+export type Admission =
+  | { outcome: 'admitted'; input: StepInput; searchable: boolean }
+  | { outcome: 'refused'; input: StepInput; searchable: boolean; entries: SectionEntries }
+  | { outcome: 'superseded'; by: number; searchable: boolean };
+
+/** One row that a step changed, for the people who read the run. */
+export interface Change {
+  section: SectionName;
+  table: Table;
+  key: string;
+  before: ColumnValues | null;
+  after: ColumnValues | null;
+}
+
+/** What a step did. */
+export interface StepResult {
+  entries: SectionEntries;
+  changes: Change[];
+  /** The attempt that took effect, counted from 1 within the activity. */
+  attempt: number;
+}
+
+/** What a compensation did: `rolled_back`, or what it had to leave, per section of its step. */
+export interface UndoResult {
+  entries: SectionEntries;
+  restored: { table: Table; key: string }[];
+  kept: { table: Table; key: string }[];
+}
+
+/** How a run ended, as the ledger keeps it: the answer, or that it was cancelled or failed on a bug. */
+export type Outcome = Answer | { status: 'cancelled' | 'failed'; message: string | null };

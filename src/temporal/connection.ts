@@ -1,0 +1,34 @@
+import { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+import { DefaultLogger, NativeConnection, Runtime, makeTelemetryFilterString, type NativeConnectionOptions } from '@temporalio/worker';
+
+/** A client on the connection that the worker of this process uses, too: that makes eager starts possible. */
+export interface TemporalConnection {
+  connection: NativeConnection;
+  client: Client;
+  namespace: string;
+}
+
+/** Sends the SDK's own log through ours and leaves signals to us. Once per process, before any connection. */
+export function installRuntime(log: Logger): void {
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      const { error, ...rest } = meta ?? {};
+      log[level === 'ERROR' ? 'error' : 'warn']({ ...rest, ...(error ? { err: error as unknown } : {}) }, message);
+    }),
+    telemetryOptions: { logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'WARN' }) } },
+  });
+}
+
+/**
+ * Connects to Temporal.
+ * @throws TransportError when no server answers
+ */
+export async function connect(
+  options: NativeConnectionOptions,
+  namespace: string,
+): Promise<TemporalConnection> {
+  const connection = await NativeConnection.connect(options);
+  return { connection, namespace, client: new Client({ connection, namespace }) };
+}

@@ -1,0 +1,63 @@
+import type { Logger } from 'pino';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import { databaseFailure } from '../db/sqlState';
+import { FAILURE, type InvalidRequest, type SectionEntries } from '../domain/failures';
+
+/** Attempts of a regular activity after which a bug fails the run instead of being retried. */
+const BUG_ATTEMPTS = 3;
+
+/** The caller's values are refused; never retried (contract 3). */
+export function validationFailure(entries: SectionEntries): ApplicationFailure {
+  const messages = Object.values(entries).flatMap((entry) => (entry?.status === 'error' ? [entry.message] : []));
+  return permanent(FAILURE.validation, messages.join(', '), entries);
+}
+
+/** The run is overtaken by a newer sync (contract 5). @param by its id; null when it carried none */
+export function supersededFailure(by: number | null): ApplicationFailure {
+  return permanent(FAILURE.superseded, by === null ? 'Superseded' : `Superseded by sync ${by}`, by);
+}
+
+/** The run's input is no valid request; ends with the words that the endpoint would have used (contract 1). */
+export function invalidRequestFailure(request: InvalidRequest): ApplicationFailure {
+  const text = 'error' in request.body ? request.body.error : request.body.message;
+  return permanent(FAILURE.invalidRequest, text, request);
+}
+
+function permanent(type: string, message: string, detail: unknown): ApplicationFailure {
+  return ApplicationFailure.create({
+    type,
+    message,
+    nonRetryable: true,
+    details: [detail],
+    category: ApplicationFailureCategory.BENIGN,
+  });
+}
+
+/**
+ * Sorts whatever an activity threw into the two classes that Temporal retries or does not, and bugs (contract 3).
+ * Messages carry codes, never values.
+ */
+export function activityFailure(error: unknown, log: Logger): ApplicationFailure {
+  if (error instanceof ApplicationFailure) return error;
+  const failure = databaseFailure(error);
+  if (failure?.class === 'transient') {
+    return ApplicationFailure.create({
+      type: FAILURE.transient,
+      message: `PostgreSQL cannot do this now (${failure.condition})`,
+    });
+  }
+  const { attempt, isLocal, activityType, workflowExecution } = Context.current().info;
+  log.error(
+    { err: error, attempt, activity: activityType, workflow_id: workflowExecution?.workflowId },
+    'unexpected failure of an activity',
+  );
+  return ApplicationFailure.create({
+    type: FAILURE.internal,
+    message: failure
+      ? `Unexpected answer of PostgreSQL (${failure.condition})`
+      : `Unexpected ${error instanceof Error ? error.name : 'failure'}`,
+    nonRetryable: !isLocal && attempt >= BUG_ATTEMPTS,
+    ...(error instanceof Error && { cause: error }),
+  });
+}

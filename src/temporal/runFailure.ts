@@ -1,0 +1,23 @@
+import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { Answer } from '../domain/answer';
+import { FAILURE, type InvalidRequest } from '../domain/failures';
+
+/** How a run that did not complete ended, for the caller of the endpoint. */
+export type RunFailure =
+  | { kind: 'refused'; answer: Answer }
+  | { kind: 'invalid'; request: InvalidRequest }
+  /** Cancelled or terminated by a person: asking again starts a new run. */
+  | { kind: 'stopped' }
+  | { kind: 'bug'; message: string };
+
+/** Reads what `WorkflowHandle.result()` threw; null when that says nothing about the run itself. */
+export function readRunFailure(error: unknown): RunFailure | null {
+  if (!(error instanceof WorkflowFailedError)) return null;
+  const { cause } = error;
+  if (!(cause instanceof ApplicationFailure)) return { kind: 'stopped' };
+  const detail: unknown = cause.details?.[0];
+  if (cause.type === FAILURE.refused) return { kind: 'refused', answer: detail as Answer };
+  if (cause.type === FAILURE.invalidRequest) return { kind: 'invalid', request: detail as InvalidRequest };
+  return { kind: 'bug', message: cause.message };
+}

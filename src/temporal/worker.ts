@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { Worker } from '@temporalio/worker';
+import type { Activities } from '../activities';
+import { TASK_QUEUE } from '../workflows/names';
+import type { TemporalConnection } from './connection';
+
+// Made by the build: compiling workflows at each start would cost seconds.
+const BUNDLE = path.join(__dirname, '../../dist/workflow-bundle.js');
+
+/** A worker that is polling. */
+export interface RunningWorker {
+  isRunning(): boolean;
+  /** Lets running activities finish (10 s), then resolves. Rejects if the worker died before. */
+  stop(): Promise<void>;
+  /** Settles when the worker ends, for whatever reason. */
+  done: Promise<void>;
+}
+
+/** Starts the worker for the task queue `provisioning`. */
+export async function startWorker(
+  { connection, namespace }: TemporalConnection,
+  activities: Activities,
+): Promise<RunningWorker> {
+  if (!existsSync(BUNDLE)) throw new Error(`${BUNDLE} is missing: run "npm run build"`);
+  const worker = await Worker.create({
+    connection,
+    namespace,
+    taskQueue: TASK_QUEUE,
+    workflowBundle: { codePath: BUNDLE },
+    activities,
+    shutdownGraceTime: '10s',
+    maxConcurrentWorkflowTaskExecutions: 100,
+    maxConcurrentLocalActivityExecutions: 100,
+    maxConcurrentActivityTaskExecutions: 50,
+  });
+  const done = worker.run();
+  done.catch(() => undefined); // whoever awaits it sees it
+  return {
+    isRunning: () => worker.getState() === 'RUNNING',
+    stop: async () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await done;
+    },
+    done,
+  };
+}

@@ -1,0 +1,58 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  isCancellation,
+  scheduleActivity,
+  scheduleLocalActivity,
+} from '@temporalio/workflow';
+import type { Activities } from '../activities';
+
+// The normal case: inside the workflow task, without a round trip through the server. Bounded well below the time
+// a caller waits, so that trouble moves on to where it can be seen.
+const LOCAL = {
+  startToCloseTimeout: '5s',
+  scheduleToCloseTimeout: '7s',
+  retry: { maximumAttempts: 2, initialInterval: '50ms' },
+} as const;
+
+// The troubled case: pending in the UI and the CLI, retried until it can be done.
+const REGULAR = {
+  startToCloseTimeout: '20s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+} as const;
+
+type Result<Name extends keyof Activities> = Awaited<ReturnType<Activities[Name]>>;
+
+/**
+ * Runs an activity as a local one first and, when that fails for a reason that may pass, as a regular one.
+ * @param summary one line for the people who read the run
+ * @throws ActivityFailure whose cause is not retryable, or the run's cancellation
+ */
+export async function execute<Name extends keyof Activities>(
+  name: Name,
+  summary: string,
+  args: Parameters<Activities[Name]>,
+): Promise<Result<Name>> {
+  try {
+    return await scheduleLocalActivity<Result<Name>>(name, args, { ...LOCAL, summary });
+  } catch (error) {
+    if (isCancellation(error) || permanentCause(error)) throw error;
+    return executeVisibly(name, summary, args);
+  }
+}
+
+/** Runs an activity as a regular one whose id is its name, so that people can find and handle it. */
+export function executeVisibly<Name extends keyof Activities>(
+  name: Name,
+  summary: string,
+  args: Parameters<Activities[Name]>,
+): Promise<Result<Name>> {
+  return scheduleActivity<Result<Name>>(name, args, { ...REGULAR, activityId: name, summary });
+}
+
+/** The failure that an activity will never get over, or null when trying again may help. */
+export function permanentCause(error: unknown): ApplicationFailure | null {
+  if (!(error instanceof ActivityFailure)) return null;
+  const { cause } = error;
+  return cause instanceof ApplicationFailure && cause.nonRetryable ? cause : null;
+}

@@ -1,0 +1,1 @@
+export { provisionNamespace } from './provisionNamespace';
