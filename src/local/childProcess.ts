@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LocalServerError, type LocalServerErrorCode } from './errors';
 import { writePidFile } from './pidFile';
 import { endProcess, type StopSignals } from './stopSignals';
 
@@ -16,6 +17,8 @@ export interface ChildOptions {
   /** Where the child is recorded while it runs; see `stopOrphan`. */
   pidFile: string;
   stopSignals: StopSignals;
+  /** The code of the error when the program cannot be executed. */
+  failureCode: LocalServerErrorCode;
   /** Everything the child prints is appended here. */
   logFile?: string;
 }
@@ -37,7 +40,7 @@ const KEPT_LINES = 12;
 
 /**
  * Starts a program in a process group of its own: a terminal's Ctrl-C then reaches this process only, which stops
- * its children in the right order. Rejects with the system's error when the program cannot be executed.
+ * its children in the right order. Rejects with a LocalServerError when the program cannot be executed.
  */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { command, args, env, cwd, uid, gid, pidFile, logFile } = options;
@@ -50,7 +53,13 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     ...(gid === undefined ? {} : { gid }),
   });
   if (child.pid === undefined) {
-    throw await new Promise<Error>((resolve) => child.once('error', resolve));
+    const cause = await new Promise<Error>((resolve) => child.once('error', resolve));
+    // The system says the same when the file is there but the C library that it was built for is not.
+    const hint =
+      existsSync(command) && cause.message.endsWith('ENOENT') ? ' (it needs glibc, which Alpine lacks)' : '';
+    throw new LocalServerError(options.failureCode, `cannot run ${command}: ${cause.message}${hint}`, {
+      cause,
+    });
   }
   const pid = child.pid;
   writePidFile(pidFile, pid);

@@ -67,6 +67,7 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
       cwd: directory,
       pidFile,
       stopSignals: STOP_SIGNALS,
+      failureCode: 'POSTGRES_UNAVAILABLE',
       ...(options.logFile === undefined ? {} : { logFile: options.logFile }),
     });
     const url = (database: string) =>

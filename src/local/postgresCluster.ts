@@ -76,6 +76,7 @@ async function initdb(
     cwd: target,
     pidFile: target.replace(/\.tmp$/, '.initdb.pid'),
     stopSignals: INITDB_SIGNALS,
+    failureCode: 'POSTGRES_UNAVAILABLE',
   });
   const code = await child.exited;
   await child.stop();

@@ -72,6 +72,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
       env: NO_ENV,
       pidFile,
       stopSignals: STOP_SIGNALS,
+      failureCode: 'TEMPORAL_START_FAILED',
       ...(logFile === undefined ? {} : { logFile }),
     });
     const address = `${HOST}:${port}`;
