@@ -44,8 +44,8 @@ export function isSeatResetDue(
 ): boolean {
   const { row, result, oldPlan, newPlan } = transition;
   if (oldPlan === TRIAL_OF_PAID_CUSTOMER || newPlan === TRIAL_OF_PAID_CUSTOMER) {
-    const planChanged = row.hosted_plan_id !== result.hosted_plan_id;
-    return planChanged && newPlan !== TRIAL_OF_PAID_CUSTOMER && !isReturnToPremium(transition, lastPremium);
+    // A new plan other than the trial's means that the old one was the trial, so the plan changed.
+    return newPlan !== TRIAL_OF_PAID_CUSTOMER && !isReturnToPremium(transition, lastPremium);
   }
   if (!isPaid(result, newPlan)) return false;
   const trialEnded = row.trial === true && result.trial === false;

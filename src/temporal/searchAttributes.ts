@@ -1,14 +1,15 @@
 import { isGrpcServiceError } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import type { Logger } from 'pino';
+import { NAMESPACE_ID, PROVISION_OUTCOME, SYNC_ID } from '../workflows/searchAttributes';
 import type { TemporalConnection } from './connection';
 
 const { INDEXED_VALUE_TYPE_INT, INDEXED_VALUE_TYPE_KEYWORD } = temporal.api.enums.v1.IndexedValueType;
 
 const WANTED = {
-  NamespaceId: INDEXED_VALUE_TYPE_INT,
-  SyncId: INDEXED_VALUE_TYPE_INT,
-  ProvisionOutcome: INDEXED_VALUE_TYPE_KEYWORD,
+  [NAMESPACE_ID.name]: INDEXED_VALUE_TYPE_INT,
+  [SYNC_ID.name]: INDEXED_VALUE_TYPE_INT,
+  [PROVISION_OUTCOME.name]: INDEXED_VALUE_TYPE_KEYWORD,
 };
 
 /**
@@ -26,14 +27,18 @@ export async function ensureSearchAttributes(
   try {
     const absent = await missing();
     if (absent.length === 0) return true;
-    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(absent) });
+    await connection.operatorService.addSearchAttributes({
+      namespace,
+      searchAttributes: Object.fromEntries(absent),
+    });
     return true;
   } catch (error) {
     // Another process may have been faster; what counts is that they are there.
     const left = await missing().catch(() => Object.entries(WANTED));
     if (left.length === 0) return true;
+    const reason = isGrpcServiceError(error) ? error.message : String(error);
     log.warn(
-      { missing: left.map(([name]) => name), reason: isGrpcServiceError(error) ? error.details : String(error) },
+      { missing: left.map(([name]) => name), reason },
       'search attributes are missing and cannot be created: runs will not be found by namespace, sync or outcome',
     );
     return false;

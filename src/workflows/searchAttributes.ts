@@ -2,7 +2,8 @@ import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair
 import type { Outcome } from '../domain/sync';
 
 /** What runs can be searched by, in the UI and with `temporal workflow list --query`. */
-export const NAMESPACE_ID = defineSearchAttributeKey('NamespaceId', SearchAttributeType.INT);
+// `NamespaceId` would be the natural name, but servers from 1.29 on keep it for themselves.
+export const NAMESPACE_ID = defineSearchAttributeKey('GitlabNamespaceId', SearchAttributeType.INT);
 export const SYNC_ID = defineSearchAttributeKey('SyncId', SearchAttributeType.INT);
 export const PROVISION_OUTCOME = defineSearchAttributeKey('ProvisionOutcome', SearchAttributeType.KEYWORD);
 

@@ -1,1 +1,36 @@
-export default async function globalSetup(): Promise<void> {}
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { ENVIRONMENT_VARIABLE, type TestEnvironment } from './environment';
+import { createGitlabDatabase, startServers } from './servers';
+import { startServiceProcess } from './serviceProcess';
+import { running } from './running';
+
+/** Starts what every service test shares: PostgreSQL, Temporal, and the service once for each failure policy. */
+export default async function globalSetup(): Promise<void> {
+  const servers = await startServers(['compensate', 'independent']);
+  running.stops.push(servers.stop);
+  const start = async (policy: 'compensate' | 'independent') => {
+    const dataDir = path.join(servers.directory, policy);
+    await mkdir(dataDir);
+    const databaseUrl = await createGitlabDatabase(servers.postgres, policy);
+    const service = await startServiceProcess({
+      DATA_DIR: dataDir,
+      GITLAB_DATABASE_URL: databaseUrl,
+      TEMPORAL_ADDRESS: servers.temporal.address,
+      TEMPORAL_NAMESPACE: policy,
+      TEMPORAL_UI_URL: 'http://temporal.example',
+      PROVISION_FAILURE_POLICY: policy,
+    });
+    running.stops.push(() => service.stop());
+    return { apiUrl: service.apiUrl, databaseUrl, dataDir, temporalNamespace: policy };
+  };
+  const environment: TestEnvironment = {
+    compensate: await start('compensate'),
+    independent: await start('independent'),
+    temporalAddress: servers.temporal.address,
+    adminUrl: servers.postgres.url('postgres'),
+    temporalCli: servers.cli,
+    directory: servers.directory,
+  };
+  process.env[ENVIRONMENT_VARIABLE] = JSON.stringify(environment);
+}

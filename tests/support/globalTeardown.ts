@@ -1,1 +1,5 @@
-export default async function globalTeardown(): Promise<void> {}
+import { running } from './running';
+
+export default async function globalTeardown(): Promise<void> {
+  for (const stop of running.stops.splice(0).toReversed()) await stop();
+}

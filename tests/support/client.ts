@@ -1,0 +1,154 @@
+import { Pool, types } from 'pg';
+import type { Answer } from '../../src/domain/answer';
+import { loadSigningKeys } from '../../src/issuer/keys';
+import { signToken } from '../../src/issuer/token';
+import { testEnvironment, type TestService } from './environment';
+
+/** An HTTP answer, read whole. */
+export interface HttpAnswer<Body = Answer> {
+  status: number;
+  headers: Headers;
+  body: Body;
+  text: string;
+}
+
+export interface NewNamespace {
+  type?: 'Group' | 'User' | 'Project';
+  path?: string;
+  name?: string;
+  parent_id?: string;
+  shared_runners_minutes_limit?: number | null;
+  extra_shared_runners_minutes_limit?: number | null;
+  /** Also makes the row of `namespace_settings`. Default true. */
+  settings?: { duo_nano_features_enabled?: boolean | null; seat_control?: number } | null;
+}
+
+/** Talks to one service under test like CustomersDot does, and looks into its database like GitLab does. */
+export class ServiceClient {
+  readonly db: Pool;
+  private constructor(
+    readonly service: TestService,
+    private readonly keys: Awaited<ReturnType<typeof loadSigningKeys>>,
+  ) {
+    this.db = new Pool({
+      connectionString: service.databaseUrl,
+      max: 4,
+      options: '-c TimeZone=UTC',
+      types: {
+        // Values as PostgreSQL prints them, so that rows can be compared to the microsecond.
+        getTypeParser: (oid: number) =>
+          [16, 21, 23, 114, 3802].includes(oid)
+            ? (types.getTypeParser(oid) as (text: string) => unknown)
+            : (text: string) => text,
+      },
+    });
+  }
+
+  /** @param policy which of the two services of the global set-up */
+  static async of(policy: 'compensate' | 'independent'): Promise<ServiceClient> {
+    const service = testEnvironment()[policy];
+    return ServiceClient.for(service);
+  }
+
+  static async for(service: TestService): Promise<ServiceClient> {
+    return new ServiceClient(service, await loadSigningKeys(service.dataDir));
+  }
+
+  async close(): Promise<void> {
+    await this.db.end();
+  }
+
+  token(): Promise<string> {
+    return signToken(this.keys, { issuer: this.service.apiUrl });
+  }
+
+  /** Any request, with a valid token unless `headers` has its own. */
+  async request<Body = unknown>(
+    method: string,
+    path: string,
+    init: { headers?: Record<string, string>; body?: BodyInit; signal?: AbortSignal } = {},
+  ): Promise<HttpAnswer<Body>> {
+    const response = await fetch(this.service.apiUrl + path, {
+      method,
+      ...init,
+      headers: { 'x-customers-dot-internal-token': await this.token(), ...init.headers },
+      ...(init.body instanceof ReadableStream ? { duplex: 'half' } : {}),
+    } as RequestInit);
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false;
+    return { status: response.status, headers: response.headers, text, body: (isJson ? JSON.parse(text) : null) as Body };
+  }
+
+  /** Posts a sync. @param id primary key or path, encoded here */
+  provision<Body = Answer>(
+    id: string,
+    provision: unknown,
+    syncId?: number | null,
+    headers: Record<string, string> = {},
+  ): Promise<HttpAnswer<Body>> {
+    return this.request<Body>('POST', provisionPath(id), {
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ provision, ...(syncId === undefined ? {} : { sync_id: syncId }) }),
+    });
+  }
+
+  /** Makes a namespace that no other test uses. @returns its id */
+  async createNamespace(namespace: NewNamespace = {}): Promise<string> {
+    const { settings = {}, ...columns } = namespace;
+    const { rows } = await this.db.query<{ id: string }>(`SELECT nextval('namespaces_id_seq') AS id`);
+    const id = rows[0]?.id ?? '';
+    const values = { id, name: `Group ${id}`, path: `group-${id}`, type: 'Group', organization_id: '1', ...columns };
+    await this.insert('namespaces', values);
+    if (settings) await this.insert('namespace_settings', { namespace_id: id, ...settings });
+    return id;
+  }
+
+  /** Inserts one row as it is. @returns the whole row */
+  async insert(table: string, values: Record<string, unknown>): Promise<Record<string, unknown>> {
+    const columns = Object.keys(values);
+    const { rows } = await this.db.query<Record<string, unknown>>(
+      `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map((_, i) => `$${i + 1}`).join(', ')}) RETURNING *`,
+      Object.values(values),
+    );
+    return rows[0] ?? {};
+  }
+
+  async rows<Row = Record<string, unknown>>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    const { rows } = await this.db.query(sql, values);
+    return rows as Row[];
+  }
+
+  /** Every row that GitLab has about a namespace, by table, to compare before and after. */
+  async snapshot(namespaceId: string): Promise<Record<string, Record<string, unknown>[]>> {
+    const byTable: Record<string, Record<string, unknown>[]> = {};
+    for (const [table, column] of Object.entries(NAMESPACE_TABLES)) {
+      byTable[table] = await this.rows(`SELECT * FROM ${table} WHERE ${column} = $1 ORDER BY 1`, [namespaceId]);
+    }
+    return byTable;
+  }
+
+  /** The follow-up work of a namespace, in order. */
+  outbox(namespaceId: string): Promise<{ event: string; released_at: string | null; run_id: string }[]> {
+    return this.rows('SELECT * FROM provisioning.outbox WHERE namespace_id = $1 ORDER BY id', [namespaceId]);
+  }
+
+  /** The ledger of a namespace, in order. */
+  ledger(namespaceId: string): Promise<{ step: string; run_id: string; undone_at: string | null; result: unknown }[]> {
+    return this.rows('SELECT * FROM provisioning.ledger WHERE namespace_id = $1 ORDER BY id', [namespaceId]);
+  }
+}
+
+const NAMESPACE_TABLES = {
+  gitlab_subscriptions: 'namespace_id',
+  gitlab_subscription_histories: 'namespace_id',
+  namespaces: 'id',
+  namespace_settings: 'namespace_id',
+  namespace_limits: 'namespace_id',
+  ci_namespace_monthly_usages: 'namespace_id',
+  subscription_add_on_purchases: 'namespace_id',
+};
+
+/** The endpoint's path for a namespace. @param id primary key or full path */
+export function provisionPath(id: string): string {
+  return `/api/v4/internal/gitlab_subscriptions/namespaces/${encodeURIComponent(id)}/provision`;
+}

@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Client } from 'pg';
+import { ensureDatabase } from '../../src/local/ensureDatabase';
+import { prepareGitlabDatabase } from '../../src/local/gitlabDatabase';
+import { startPostgres, type LocalPostgres } from '../../src/local/postgres';
+import { temporalCli } from '../../src/local/temporalCli';
+import { startTemporalServer, type LocalTemporalServer } from '../../src/local/temporalServer';
+
+/** A fetched `temporal` CLI is kept here between runs. */
+export const CLI_CACHE = path.join(__dirname, '../../node_modules/.cache/temporal-cli');
+
+/** A real PostgreSQL and a real Temporal server, with data that is thrown away. */
+export interface TestServers {
+  directory: string;
+  postgres: LocalPostgres;
+  temporal: LocalTemporalServer;
+  cli: string;
+  stop(): Promise<void>;
+}
+
+const TEMPLATE = 'gitlab_template';
+
+/** Starts both. @param temporalNamespaces one for each service under test: services share no runs */
+export async function startServers(temporalNamespaces: string[]): Promise<TestServers> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'provisioner-test-'));
+  const cli = await temporalCli({ cacheDir: CLI_CACHE, env: process.env });
+  const [postgres, temporal] = await Promise.all([
+    startPostgres({
+      dataDir: path.join(directory, 'postgres'),
+      port: 0,
+      settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' },
+    }),
+    startTemporalServer({
+      cli,
+      dbFile: path.join(directory, 'temporal.db'),
+      port: 0,
+      uiPort: null,
+      namespaces: temporalNamespaces,
+    }),
+  ]);
+  await ensureDatabase(postgres.url('postgres'), TEMPLATE);
+  await prepareGitlabDatabase(postgres.url(TEMPLATE));
+  const stop = async () => {
+    await temporal.stop();
+    await postgres.stop();
+    await rm(directory, { recursive: true, force: true });
+  };
+  return { directory, postgres, temporal, cli, stop };
+}
+
+/** Makes a database with GitLab's tables and plans. @returns its URL */
+export async function createGitlabDatabase(postgres: LocalPostgres, name: string): Promise<string> {
+  const client = new Client({ connectionString: postgres.url('postgres') });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`);
+  await client.end();
+  return postgres.url(name);
+}

@@ -1,0 +1,48 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+
+const MAIN = path.join(__dirname, '../../dist/cli/main.js');
+
+/** The compiled service, as a process of its own. */
+export interface ServiceProcess {
+  child: ChildProcess;
+  apiUrl: string;
+  /** What it has printed for people. */
+  progress(): string;
+  /** What it has logged: one JSON object a line. */
+  log(): string;
+  /** Sends a signal, waits for the end. @returns the exit code */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** Starts `provisioner start` with this environment only, and waits until it says that it is up. */
+export async function startServiceProcess(
+  env: Record<string, string>,
+  args: string[] = [],
+): Promise<ServiceProcess> {
+  const child = spawn(process.execPath, [MAIN, 'start', ...args], {
+    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let progress = '';
+  let log = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (log += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (progress += text));
+  const ended = once(child, 'exit');
+  await new Promise<void>((resolve, reject) => {
+    child.stderr.on('data', () => progress.includes('Ctrl-C stops it') && resolve());
+    child.on('exit', () => reject(new Error(`the service did not start:\n${progress}\n${log}`)));
+  });
+  return {
+    child,
+    apiUrl: /API +(\S+)/.exec(progress)?.[1] ?? '',
+    progress: () => progress,
+    log: () => log,
+    stop: async (signal = 'SIGTERM') => {
+      child.kill(signal);
+      await ended;
+      return child.exitCode;
+    },
+  };
+}
