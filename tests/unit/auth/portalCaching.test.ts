@@ -67,8 +67,8 @@ describe('lifetimes', () => {
     portal.answers[DISCOVERY] = json({ ...discoveryOf(portal.url), jwks_uri: `${portal.url}/moved` });
     portal.answers['/moved'] = keySet([newKey]);
     now = START + DAY;
-    await accept(newKey);
     await expect(accept(oldKey)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+    await accept(newKey);
   });
 
   it('a key that was withdrawn is refused once the cached set is 15 minutes old', async () => {
@@ -95,13 +95,18 @@ describe('rotation', () => {
     expect(portal.count(KEYS)).toBe(2);
   });
 
-  it('is noticed right after an ordinary refresh, which does not count', async () => {
+  it.each([
+    ['is noticed right after an ordinary refresh, which does not count', false],
+    ['is noticed so, too, when an unknown kid has used up an earlier refetch', true],
+  ])('%s', async (_rule, refetchedEarlier) => {
     await accept(oldKey);
+    if (refetchedEarlier) await refuse();
+    const before = portal.count(KEYS);
     now = START + 15 * MINUTE;
     await accept(oldKey);
     portal.answers[KEYS] = keySet([oldKey, newKey]);
     await accept(newKey);
-    expect(portal.count(KEYS)).toBe(3);
+    expect(portal.count(KEYS)).toBe(before + 2);
   });
 
   it('many requests with the new key at once share one refetch and are all accepted', async () => {

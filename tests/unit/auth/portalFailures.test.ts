@@ -28,10 +28,16 @@ const text =
     response.writeHead(200, headers).end(body);
   };
 
+/** Another status makes the right document no better. */
+const documentWith =
+  (status: number): Answer =>
+  (response, request) =>
+    json({ ...discoveryOf(portal.url), keys: [key.publicJwk] }, status)(response, request);
+
 const failures: [string, Answer][] = [
-  ['answers 500', json({}, 500)],
-  ['answers 404', json({}, 404)],
-  ['answers 401', json({}, 401)],
+  ['answers 500', documentWith(500)],
+  ['answers 404', documentWith(404)],
+  ['answers 401', documentWith(401)],
   ['answers 304', (response) => response.writeHead(304).end()],
   ['answers 204', (response) => response.writeHead(204).end()],
   ['redirects', (response) => response.writeHead(302, { location: '/elsewhere' }).end()],
@@ -73,7 +79,7 @@ describe('503 when', () => {
     ['issuer', ''],
     ['jwks_uri', undefined],
     ['jwks_uri', 'keys'],
-    ['jwks_uri', 'file:///etc/passwd'],
+    ['jwks_uri', 'data:application/json,{"keys":[]}'],
     ['id_token_signing_alg_values_supported', undefined],
     ['id_token_signing_alg_values_supported', 'RS256'],
   ])('discovery has %s = %j', async (field, value) => {
