@@ -25,7 +25,6 @@ export class StepRefused extends Error {
   }
 }
 
-
 /**
  * Plans and writes the sections of a step, in order, in its transaction.
  * Under `compensate` the first refusal ends the step; under `independent` a refused section is taken back to its
@@ -115,10 +114,10 @@ function entriesOfRefusedStep(
   message: string,
 ): SectionEntries {
   const at = sections.indexOf(refused);
-  return Object.fromEntries(
-    sections.map((name, index) => {
-      if (index === at) return [name, { status: 'error', message }];
-      return [name, { status: index < at ? 'rolled_back' : 'skipped' }];
-    }),
-  );
+  const entries: SectionEntries = {};
+  sections.forEach((name, index) => {
+    entries[name] = { status: index < at ? 'rolled_back' : 'skipped' };
+  });
+  entries[refused] = { status: 'error', message };
+  return entries;
 }

@@ -36,7 +36,9 @@ export async function restoreStep(
       await recordStep(tx, run, { step, attempt, correlationId, changes: [], result: null, outboxIds: [] });
     } else {
       const asked = askedSections(input.provision).filter((name) => sections.some((own) => own === name));
-      const entries: SectionEntries = Object.fromEntries(asked.map((name) => [name, { status: 'rolled_back' }]));
+      const entries: SectionEntries = Object.fromEntries(
+        asked.map((name) => [name, { status: 'rolled_back' }]),
+      );
       for (const change of recorded.changes.toReversed()) {
         const { table, key } = change.after;
         const isRestored = await restoreRow(tx, change);

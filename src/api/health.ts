@@ -14,10 +14,14 @@ export const liveness: RequestHandler = (_req, res) => {
 export function readiness(checks: Record<string, HealthCheck>): RequestHandler {
   return async (_req, res) => {
     const results = await Promise.all(
-      Object.entries(checks).map(async ([name, check]) => [name, (await passes(check)) ? 'ok' : 'failed'] as const),
+      Object.entries(checks).map(
+        async ([name, check]) => [name, (await passes(check)) ? 'ok' : 'failed'] as const,
+      ),
     );
     const isReady = results.every(([, state]) => state === 'ok');
-    res.status(isReady ? 200 : 503).json({ status: isReady ? 'ok' : 'failed', checks: Object.fromEntries(results) });
+    res
+      .status(isReady ? 200 : 503)
+      .json({ status: isReady ? 'ok' : 'failed', checks: Object.fromEntries(results) });
   };
 }
 

@@ -60,7 +60,9 @@ export function provision(route: ProvisionRoute): RequestHandler<{ id: string }>
       provision,
       correlation_id: res.locals['requestId'] as string,
     };
-    const answer = await runSync(route.runner, input, deadline, (runId) => nameRun(route, res, namespace.id, runId));
+    const answer = await runSync(route.runner, input, deadline, (runId) =>
+      nameRun(route, res, namespace.id, runId),
+    );
     sendAnswer(res, answer);
   };
 }

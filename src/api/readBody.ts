@@ -12,7 +12,8 @@ const raw = express.raw({ type: () => true, limit: LIMIT });
  * @throws HttpProblem 415, 413 or 400 (contract 1.3)
  */
 export async function readJsonBody(req: Request, res: Response): Promise<unknown> {
-  const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
+  const hasBody =
+    req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
   if (!hasBody) return undefined;
   if (!isJson(req.headers['content-type'])) {
     throw new HttpProblem(415, 'unsupported_media_type', { error: 'The body must be application/json' });
@@ -37,7 +38,9 @@ async function readBytes(req: Request, res: Response): Promise<Buffer> {
     throw new HttpProblem(413, 'body_too_large', { error: `The body must not be larger than ${LIMIT}` });
   }
   if (status === 415) {
-    throw new HttpProblem(415, 'unsupported_media_type', { error: 'The body has an unknown content encoding' });
+    throw new HttpProblem(415, 'unsupported_media_type', {
+      error: 'The body has an unknown content encoding',
+    });
   }
   throw malformed('The body could not be read');
 }

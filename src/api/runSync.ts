@@ -42,7 +42,9 @@ export async function runSync(
 ): Promise<Answer> {
   const runId = await deadline.bound(startOrJoin(runner, input, deadline));
   onRun(runId);
-  const handle = runner.client.workflow.getHandle(workflowIdOf(input.namespace_id), runId, { followRuns: false });
+  const handle = runner.client.workflow.getHandle(workflowIdOf(input.namespace_id), runId, {
+    followRuns: false,
+  });
   try {
     const result = runner.client.withDeadline(deadline.date, () => handle.result());
     return (await deadline.bound(result)) as Answer;
@@ -68,7 +70,7 @@ async function startOrJoin(runner: SyncRunner, input: SyncInput, deadline: Deadl
   if (typeof first === 'string') return first;
   // From here on requests for this namespace queue up in this process, so that only the first of them asks Temporal.
   return runner.turns.take(input.namespace_id, deadline, async () => {
-    for (let running = first; ; ) {
+    for (let running = first; ;) {
       await waitForEnd(runner, running, memo, deadline);
       const next = await tryOnce(runner, input, memo, deadline);
       if (typeof next === 'string') return next;

@@ -14,7 +14,11 @@ export interface RunningApi {
  * Listens on `host` and on `port`, or on a free one if that is taken.
  * @param createApp gets the address, which the local issuer is named after
  */
-export async function listen(host: string, port: number, createApp: (url: string) => Express): Promise<RunningApi> {
+export async function listen(
+  host: string,
+  port: number,
+  createApp: (url: string) => Express,
+): Promise<RunningApi> {
   const chosen = await freePort(port, host);
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`;
   const server = createServer(createApp(url));

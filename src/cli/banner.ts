@@ -5,7 +5,8 @@ export function banner({ apiUrl, uiUrl, hasDemo }: RunningService): string {
   const lines = ['', 'The namespace provisioner is up.'];
   if (apiUrl !== null) lines.push(`  API          ${apiUrl}`);
   lines.push(`  Temporal UI  ${uiUrl}`);
-  if (apiUrl !== null && hasDemo) lines.push('', 'Provision the demo group from another terminal:', `  ${demoCurl(apiUrl)}`);
+  if (apiUrl !== null && hasDemo)
+    lines.push('', 'Provision the demo group from another terminal:', `  ${demoCurl(apiUrl)}`);
   return [...lines, '', 'Ctrl-C stops it.', ''].join('\n');
 }
 
@@ -17,7 +18,9 @@ function demoCurl(apiUrl: string): string {
       storage: { additional_purchased_storage_size: 10240 },
       compute_minutes: { extra_shared_runners_minutes_limit: 5000 },
       add_on_purchases: {
-        duo_pro: [{ quantity: 10, started_on: '2026-01-01', expires_on: '2027-01-01', purchase_xid: 'A-S00000001' }],
+        duo_pro: [
+          { quantity: 10, started_on: '2026-01-01', expires_on: '2027-01-01', purchase_xid: 'A-S00000001' },
+        ],
       },
     },
   };

@@ -29,7 +29,11 @@ export interface ServerEvents {
  * Temporal dev server. What another process runs on the same data directory is shared.
  * @throws LocalServerError when something cannot be started; what was started before is stopped again
  */
-export async function findServers(config: Config, environment: NodeJS.ProcessEnv, events: ServerEvents): Promise<Servers> {
+export async function findServers(
+  config: Config,
+  environment: NodeJS.ProcessEnv,
+  events: ServerEvents,
+): Promise<Servers> {
   const started: { stop(): Promise<void> }[] = [];
   const stop = async () => {
     for (const server of started.splice(0).toReversed()) await server.stop();
@@ -119,4 +123,3 @@ function localTemporal(address: string, namespace: string): NonNullable<Config['
   // Compressing what stays on this machine only costs.
   return { connectionOptions: { address, grpcCompression: { codec: 'none' } }, namespace };
 }
-

@@ -20,5 +20,10 @@ export function createLog(level: string): Logger {
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { message: String(error) };
   const { code } = error as Error & { code?: unknown };
-  return { class: error.name, message: error.message, code, backtrace: error.stack?.split('\n').slice(1, 12) };
+  return {
+    class: error.name,
+    message: error.message,
+    code,
+    backtrace: error.stack?.split('\n').slice(1, 12),
+  };
 }

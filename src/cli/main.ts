@@ -28,14 +28,18 @@ Environment:
   LOG_LEVEL                   trace, debug, info, warn, error, fatal or silent (info)`;
 
 const program = new Command('provisioner')
-  .description("Provisions GitLab namespaces with what CustomersDot sold: one sync, all or nothing, on Temporal.")
+  .description(
+    'Provisions GitLab namespaces with what CustomersDot sold: one sync, all or nothing, on Temporal.',
+  )
   .addHelpText('after', ENVIRONMENT_HELP)
   .showHelpAfterError('(provisioner --help lists what there is)');
 
 program
   .command('start')
   .description('Runs the service, and the PostgreSQL and Temporal it needs where none is configured.')
-  .option('--only <parts>', `run only these parts, separated by commas: ${PARTS.join(', ')}`, parseParts, [...PARTS])
+  .option('--only <parts>', `run only these parts, separated by commas: ${PARTS.join(', ')}`, parseParts, [
+    ...PARTS,
+  ])
   .addHelpText('after', ENVIRONMENT_HELP)
   .action(async ({ only }: { only: (typeof PARTS)[number][] }) => {
     process.exit(await start(loadConfig(environment), environment, only));
@@ -43,12 +47,16 @@ program
 
 program
   .command('migrate')
-  .description("Brings the schema provisioning of GITLAB_DATABASE_URL up to date; GitLab's own tables stay as they are.")
+  .description(
+    "Brings the schema provisioning of GITLAB_DATABASE_URL up to date; GitLab's own tables stay as they are.",
+  )
   .action(async () => {
     const config = loadConfig(environment);
     const url = config.gitlabDatabaseUrl ?? (await findRuntime(config.dataDir)).gitlabDatabaseUrl;
     if (url === null) {
-      throw new ConfigError('GITLAB_DATABASE_URL is not set and no service runs here: set it, or run "npm start" first');
+      throw new ConfigError(
+        'GITLAB_DATABASE_URL is not set and no service runs here: set it, or run "npm start" first',
+      );
     }
     const applied = await migrateProvisioning(url);
     console.log(applied.length === 0 ? 'Up to date.' : `Applied ${applied.join(', ')}.`);

@@ -74,7 +74,10 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     const searchable = await ensureSearchAttributes(temporal, log);
     const checks: Record<string, HealthCheck> = {
       gitlab_database: () => pool.query('SELECT 1'),
-      temporal: () => temporal.client.withDeadline(Date.now() + 2_000, () => temporal.client.workflowService.getSystemInfo({})),
+      temporal: () =>
+        temporal.client.withDeadline(Date.now() + 2_000, () =>
+          temporal.client.workflowService.getSystemInfo({}),
+        ),
     };
 
     if (parts.includes('worker')) {

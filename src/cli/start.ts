@@ -16,7 +16,11 @@ export function parseParts(text: string): Part[] {
 const STOP_LIMIT_MS = 28_000;
 
 /** Runs the service until a signal or until something that it needs has died; resolves with the exit code. */
-export async function start(config: Config, environment: NodeJS.ProcessEnv, parts: readonly Part[]): Promise<number> {
+export async function start(
+  config: Config,
+  environment: NodeJS.ProcessEnv,
+  parts: readonly Part[],
+): Promise<number> {
   const log = createLog(config.logLevel);
   const onProgress = (line: string) => void process.stderr.write(`${line}\n`);
   let end: (code: number) => void = () => undefined;

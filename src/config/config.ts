@@ -80,7 +80,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   const env = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const parsed = schema.safeParse(env);
   if (!parsed.success) {
-    throw new ConfigError(parsed.error.issues.map(({ path: [name], message }) => `${String(name)} ${message}`).join('; '));
+    throw new ConfigError(
+      parsed.error.issues.map(({ path: [name], message }) => `${String(name)} ${message}`).join('; '),
+    );
   }
   const values = parsed.data;
   return {
@@ -110,6 +112,8 @@ function temporalConfig(env: Record<string, string>, namespace: string): Config[
     return { connectionOptions: loaded.connectionOptions, namespace: loaded.namespace ?? namespace };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(`TEMPORAL_ADDRESS, TEMPORAL_PROFILE and the like do not make a connection: ${reason}`);
+    throw new ConfigError(
+      `TEMPORAL_ADDRESS, TEMPORAL_PROFILE and the like do not make a connection: ${reason}`,
+    );
   }
 }

@@ -55,9 +55,10 @@ const PASS = `
  * terminated run and its successor, follow each other here instead of interleaving.
  */
 export async function passFence(tx: Tx, run: RunIdentity): Promise<Passage> {
-  const { rows } = await tx.query<{ sync_id: string | null; chain_id: string; now: string; today: string }>(PASS, [
-    run.namespaceId,
-  ]);
+  const { rows } = await tx.query<{ sync_id: string | null; chain_id: string; now: string; today: string }>(
+    PASS,
+    [run.namespaceId],
+  );
   const fence = rows[0];
   if (!fence) throw new Error(`namespace ${run.namespaceId} has no fence: the run was never admitted`);
   const clock = { now: fence.now, today: fence.today };

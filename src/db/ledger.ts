@@ -32,7 +32,11 @@ const INSERT = `
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now())`;
 
 /** Records a step's effect in the transaction that makes it (contract 5: exactly once per run). */
-export async function recordStep<Result>(tx: Tx, run: RunIdentity, entry: LedgerEntry<Result>): Promise<void> {
+export async function recordStep<Result>(
+  tx: Tx,
+  run: RunIdentity,
+  entry: LedgerEntry<Result>,
+): Promise<void> {
   const images = (side: 'before' | 'after') =>
     JSON.stringify(entry.changes.map((change) => ({ section: change.section, ...change[side] })));
   await tx.query(INSERT, [

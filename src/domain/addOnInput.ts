@@ -1,8 +1,8 @@
 /** A scalar of JSON. */
-export type Scalar = string | number | boolean | null;
+type Scalar = string | number | boolean | null;
 
 /** Stands for whatever was sent in place of a scalar or of an array of objects; it is refused with 422. */
-export type NotAScalar = Record<string, never>;
+type NotAScalar = Record<string, never>;
 
 /** The keys of an element of `add_on_purchases.<name>[]` (contract 1.3); others are dropped. */
 export const ELEMENT_KEYS = [

@@ -21,8 +21,8 @@ const DESCRIPTION_OF_ENUM = new Map<number, string>([
 ]);
 
 /** Duo Pro and Duo Enterprise share one purchase row, which moves from one to the other (contract 4.4, rule 4). */
-export const DUO_PRO = 1;
-export const DUO_ENTERPRISE = 3;
+const DUO_PRO = 1;
+const DUO_ENTERPRISE = 3;
 
 export const DUO_CORE = 5;
 

@@ -1,4 +1,4 @@
-import type { Answer, SectionEntry } from './answer';
+import type { SectionEntry } from './answer';
 import type { SectionName } from './sections';
 
 /**
@@ -27,6 +27,3 @@ export interface InvalidRequest {
   status: 400 | 404;
   body: { message: string } | { error: string };
 }
-
-/** How a run ended, as the caller of the endpoint is told. */
-export type RunEnd = { kind: 'answer'; answer: Answer } | { kind: 'invalid'; request: InvalidRequest };

@@ -1,5 +1,5 @@
 /** Levels of arrays and objects that a body may nest. */
-export const MAX_JSON_DEPTH = 100;
+const MAX_JSON_DEPTH = 100;
 
 /**
  * The reason why a parsed JSON value cannot be stored (PostgreSQL's jsonb and text refuse NUL and lone surrogates;

@@ -1,5 +1,5 @@
 /** A value of a column: what the driver reads and writes. int8 and timestamps are strings, dates `YYYY-MM-DD`. */
-export type ColumnValue = string | number | boolean | null;
+type ColumnValue = string | number | boolean | null;
 
 export type ColumnValues = Record<string, ColumnValue>;
 

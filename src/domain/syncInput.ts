@@ -21,8 +21,10 @@ export function parseSyncInput(request: unknown, workflowId: string): Parsed {
   const root = isJsonObject(request) ? request : {};
   const problem = jsonProblem(request);
   if (problem !== null) return refuse(problem);
-  const namespaceId = String(root['namespace_id'] ?? '');
-  if (namespaceId === '') return refuse('namespace_id is missing');
+  const { namespace_id: sentId } = root;
+  if (sentId === undefined || sentId === null) return refuse('namespace_id is missing');
+  const namespaceId = typeof sentId === 'number' ? String(sentId) : sentId;
+  if (typeof namespaceId !== 'string') return refuse('namespace_id is invalid');
   if (!isPrimaryKey(namespaceId) || !fitsInt8(namespaceId)) return refuse('namespace_id is invalid');
   if (workflowId !== workflowIdOf(namespaceId)) {
     return refuse(`the workflow id must be ${workflowIdOf(namespaceId)}`);

@@ -1,8 +1,6 @@
 import { isJsonObject } from './addOnInput';
 import { parseProvision, type Provision } from './provision';
 
-export { fitsInt8, isPrimaryKey } from './namespaceId';
-
 export type ParsedSyncBody =
   { ok: true; syncId: number | null; provision: Provision } | { ok: false; errors: string[] };
 

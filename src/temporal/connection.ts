@@ -1,6 +1,12 @@
 import { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
-import { DefaultLogger, NativeConnection, Runtime, makeTelemetryFilterString, type NativeConnectionOptions } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  makeTelemetryFilterString,
+  type NativeConnectionOptions,
+} from '@temporalio/worker';
 
 /** A client on the connection that the worker of this process uses, too: that makes eager starts possible. */
 export interface TemporalConnection {
@@ -15,9 +21,14 @@ export function installRuntime(log: Logger): void {
     shutdownSignals: [],
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
       const { error, ...rest } = meta ?? {};
-      log[level === 'ERROR' ? 'error' : 'warn']({ ...rest, ...(error ? { err: error as unknown } : {}) }, message);
+      log[level === 'ERROR' ? 'error' : 'warn'](
+        { ...rest, ...(error ? { err: error as unknown } : {}) },
+        message,
+      );
     }),
-    telemetryOptions: { logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'WARN' }) } },
+    telemetryOptions: {
+      logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'WARN' }) },
+    },
   });
 }
 

@@ -9,7 +9,9 @@ const BUG_ATTEMPTS = 3;
 
 /** The caller's values are refused; never retried (contract 3). */
 export function validationFailure(entries: SectionEntries): ApplicationFailure {
-  const messages = Object.values(entries).flatMap((entry) => (entry?.status === 'error' ? [entry.message] : []));
+  const messages = Object.values(entries).flatMap((entry) =>
+    entry?.status === 'error' ? [entry.message] : [],
+  );
   return permanent(FAILURE.validation, messages.join(', '), entries);
 }
 

@@ -27,7 +27,9 @@ export interface Saga {
 export function createSaga(input: StepInput, newerSync: () => number | null): Saga {
   const { provision, policy } = input;
   const asked = askedSections(provision);
-  const entries: SectionEntries = Object.fromEntries(asked.map((section) => [section, { status: 'skipped' }]));
+  const entries: SectionEntries = Object.fromEntries(
+    asked.map((section) => [section, { status: 'skipped' }]),
+  );
   const begun: Step[] = [];
 
   const undo = () =>

@@ -52,7 +52,9 @@ export async function provisionNamespace(request: unknown): Promise<Answer> {
   const { input } = admission;
   const saga = createSaga(input, () => newerSync);
   const ending =
-    admission.outcome === 'refused' ? { answer: answerOf(admission.entries) } : await steps.run(() => saga.apply());
+    admission.outcome === 'refused'
+      ? { answer: answerOf(admission.entries) }
+      : await steps.run(() => saga.apply());
   await record(input, ending).catch(async (error: unknown) => {
     if (input.policy === 'compensate') await saga.undo();
     close({ status: 'failed', message: null });
@@ -76,7 +78,8 @@ function outcomeOf(ending: Ending): Outcome {
 }
 
 function endRun(ending: Ending): Answer {
-  if ('failure' in ending) throw isCancellation(ending.failure) ? ending.failure : internalFailure(ending.failure);
+  if ('failure' in ending)
+    throw isCancellation(ending.failure) ? ending.failure : internalFailure(ending.failure);
   const { answer } = ending;
   if (answer.status !== 'error') return answer;
   // A refused sync is a failed run: that is how people look for it, and the message shows in every list.

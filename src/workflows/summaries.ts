@@ -5,12 +5,19 @@ import type { StepName, UndoName } from '../domain/steps';
 export function runSummary(namespaceId: string, syncId: number | null, provision: Provision): string {
   const sync = syncId === null ? 'sync without id' : `sync ${syncId}`;
   const plan = provision.base_product?.plan_code;
-  return [`namespace ${namespaceId}`, sync, ...(plan === undefined ? [] : [`plan ${plan ?? 'free'}`])].join(' · ').slice(0, MAX_SUMMARY);
+  return [`namespace ${namespaceId}`, sync, ...(plan === undefined ? [] : [`plan ${plan ?? 'free'}`])]
+    .join(' · ')
+    .slice(0, MAX_SUMMARY);
 }
 
 /** One line about a step, shown in the run's history. */
 export function stepSummary(step: StepName, provision: Provision): string {
-  const { base_product: subscription, storage, compute_minutes: minutes, add_on_purchases: addOns } = provision;
+  const {
+    base_product: subscription,
+    storage,
+    compute_minutes: minutes,
+    add_on_purchases: addOns,
+  } = provision;
   switch (step) {
     case 'updateSubscription':
       return parts('Subscription', {

@@ -66,17 +66,22 @@ export class ServiceClient {
   async request<Body = unknown>(
     method: string,
     path: string,
-    init: { headers?: Record<string, string>; body?: BodyInit; signal?: AbortSignal } = {},
+    init: { headers?: Record<string, string>; body?: RequestInit['body']; signal?: AbortSignal } = {},
   ): Promise<HttpAnswer<Body>> {
     const response = await fetch(this.service.apiUrl + path, {
       method,
       ...init,
       headers: { 'x-customers-dot-internal-token': await this.token(), ...init.headers },
-      ...(init.body instanceof ReadableStream ? { duplex: 'half' } : {}),
+      ...(typeof init.body === 'object' ? { duplex: 'half' } : {}),
     } as RequestInit);
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false;
-    return { status: response.status, headers: response.headers, text, body: (isJson ? JSON.parse(text) : null) as Body };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      body: (isJson ? JSON.parse(text) : null) as Body,
+    };
   }
 
   /** Posts a sync. @param id primary key or path, encoded here */
@@ -97,7 +102,14 @@ export class ServiceClient {
     const { settings = {}, ...columns } = namespace;
     const { rows } = await this.db.query<{ id: string }>(`SELECT nextval('namespaces_id_seq') AS id`);
     const id = rows[0]?.id ?? '';
-    const values = { id, name: `Group ${id}`, path: `group-${id}`, type: 'Group', organization_id: '1', ...columns };
+    const values = {
+      id,
+      name: `Group ${id}`,
+      path: `group-${id}`,
+      type: 'Group',
+      organization_id: '1',
+      ...columns,
+    };
     await this.insert('namespaces', values);
     if (settings) await this.insert('namespace_settings', { namespace_id: id, ...settings });
     return id;
@@ -122,7 +134,9 @@ export class ServiceClient {
   async snapshot(namespaceId: string): Promise<Record<string, Record<string, unknown>[]>> {
     const byTable: Record<string, Record<string, unknown>[]> = {};
     for (const [table, column] of Object.entries(NAMESPACE_TABLES)) {
-      byTable[table] = await this.rows(`SELECT * FROM ${table} WHERE ${column} = $1 ORDER BY 1`, [namespaceId]);
+      byTable[table] = await this.rows(`SELECT * FROM ${table} WHERE ${column} = $1 ORDER BY 1`, [
+        namespaceId,
+      ]);
     }
     return byTable;
   }
@@ -133,7 +147,9 @@ export class ServiceClient {
   }
 
   /** The ledger of a namespace, in order. */
-  ledger(namespaceId: string): Promise<{ step: string; run_id: string; undone_at: string | null; result: unknown }[]> {
+  ledger(
+    namespaceId: string,
+  ): Promise<{ step: string; run_id: string; undone_at: string | null; result: unknown }[]> {
     return this.rows('SELECT * FROM provisioning.ledger WHERE namespace_id = $1 ORDER BY id', [namespaceId]);
   }
 }

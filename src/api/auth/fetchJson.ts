@@ -39,7 +39,7 @@ async function readBody(url: string, response: Response): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   // Counted while reading: Content-Length may be absent, or say nothing about the size once decompressed.
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     size += chunk.byteLength;
     if (size > MAX_BYTES) throw new PortalUnavailable(`${url} answered more than ${MAX_BYTES} bytes`);
     chunks.push(chunk);

@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader, errors, jwtVerify, type JWTVerifyOptions } from 'jose';
-import { PortalUnavailable, Unauthorized } from './errors';
+import { Unauthorized } from './errors';
 import type { KeySet } from './portalDocuments';
 import { createPortalKeys } from './portalKeys';
 
