@@ -48,7 +48,9 @@ async function admit(tx: Tx, deps: ActivityDependencies, input: StepInput): Prom
   const recorded = await findStep<Admission>(tx, run, STEP);
   if (recorded) return recorded.result;
   const admitted = await admitRun(tx, run);
-  if ('supersededBy' in admitted) return { outcome: 'superseded', by: admitted.supersededBy, searchable };
+  if ('supersededBy' in admitted) {
+    return { outcome: 'superseded', input, searchable, by: admitted.supersededBy };
+  }
 
   const context = {
     tx,

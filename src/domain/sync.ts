@@ -26,7 +26,7 @@ export interface StepInput extends SyncInput {
 export type Admission =
   | { outcome: 'admitted'; input: StepInput; searchable: boolean }
   | { outcome: 'refused'; input: StepInput; searchable: boolean; entries: SectionEntries }
-  | { outcome: 'superseded'; by: number; searchable: boolean };
+  | { outcome: 'superseded'; input: StepInput; searchable: boolean; by: number };
 
 /** One row that a step changed, for the people who read the run. */
 export interface Change {

@@ -14,7 +14,7 @@ import type { Outcome, StepInput } from '../domain/sync';
 import { execute, permanentCause } from './activityCalls';
 import { createSaga, internalFailure, type Ending } from './applySteps';
 import { NEWER_SYNC_SIGNAL } from './names';
-import { outcomeAttributes } from './searchAttributes';
+import { NAMESPACE_ID, outcomeAttributes, startAttributes } from './searchAttributes';
 
 const newerSyncSignal = defineSignal<[number]>(NEWER_SYNC_SIGNAL);
 
@@ -41,7 +41,14 @@ export async function provisionNamespace(request: unknown): Promise<Answer> {
     throw permanentCause(error) ?? error;
   });
   const close = (outcome: Outcome) => {
-    if (admission.searchable) upsertSearchAttributes(outcomeAttributes(outcome));
+    if (!admission.searchable) return;
+    // The endpoint gives the others at the start, for free; a person who starts a run does not.
+    const isGiven = workflowInfo().typedSearchAttributes.get(NAMESPACE_ID) !== undefined;
+    const { namespace_id, sync_id } = admission.input;
+    upsertSearchAttributes([
+      ...(isGiven ? [] : startAttributes(namespace_id, sync_id)),
+      ...outcomeAttributes(outcome),
+    ]);
   };
   if (admission.outcome === 'superseded') {
     const answer = supersededAnswer(admission.by);

@@ -40,14 +40,21 @@ test('a sync with four sections is applied to every table and answered 200', asy
 test('a sync with one refused section writes nothing and is answered 422', async () => {
   const id = await client.createNamespace();
   const before = await client.snapshot(id);
-  const answer = await client.provision(id, { ...FULL, storage: { additional_purchased_storage_size: null } }, 1);
+  const answer = await client.provision(
+    id,
+    { ...FULL, storage: { additional_purchased_storage_size: null } },
+    1,
+  );
   expect(answer.status).toBe(422);
   expect(answer.body).toEqual({
     status: 'error',
     message: "Namespace limit additional purchased storage size can't be blank",
     payload: {
       base_product: { status: 'skipped' },
-      storage: { status: 'error', message: "Namespace limit additional purchased storage size can't be blank" },
+      storage: {
+        status: 'error',
+        message: "Namespace limit additional purchased storage size can't be blank",
+      },
       compute_minutes: { status: 'skipped' },
       add_on_purchases: { status: 'skipped' },
     },

@@ -2,6 +2,7 @@ import { Pool, types } from 'pg';
 import type { Answer } from '../../src/domain/answer';
 import { loadSigningKeys } from '../../src/issuer/keys';
 import { signToken } from '../../src/issuer/token';
+import type { FaultTarget } from './faults';
 import { testEnvironment, type TestService } from './environment';
 
 /** An HTTP answer, read whole. */
@@ -128,6 +129,20 @@ export class ServiceClient {
   async rows<Row = Record<string, unknown>>(sql: string, values: unknown[] = []): Promise<Row[]> {
     const { rows } = await this.db.query(sql, values);
     return rows as Row[];
+  }
+
+  /** From now on writes of the namespace to this table fail with the SQLSTATE, e.g. `40001`, until `heal`. */
+  async fault(namespaceId: string, target: FaultTarget, sqlState: string): Promise<void> {
+    await this.db.query(
+      `INSERT INTO test_faults VALUES ($1, $2, $3)
+       ON CONFLICT (namespace_id, target) DO UPDATE SET errcode = excluded.errcode`,
+      [namespaceId, target, sqlState],
+    );
+  }
+
+  /** Ends all faults of a namespace. */
+  async heal(namespaceId: string): Promise<void> {
+    await this.db.query('DELETE FROM test_faults WHERE namespace_id = $1', [namespaceId]);
   }
 
   /** Every row that GitLab has about a namespace, by table, to compare before and after. */

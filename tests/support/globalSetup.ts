@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { ENVIRONMENT_VARIABLE, type TestEnvironment } from './environment';
+import { installFaults } from './faults';
 import { createGitlabDatabase, startServers } from './servers';
 import { startServiceProcess } from './serviceProcess';
 import { running } from './running';
@@ -13,6 +14,7 @@ export default async function globalSetup(): Promise<void> {
     const dataDir = path.join(servers.directory, policy);
     await mkdir(dataDir);
     const databaseUrl = await createGitlabDatabase(servers.postgres, policy);
+    await installFaults(databaseUrl);
     const service = await startServiceProcess({
       DATA_DIR: dataDir,
       GITLAB_DATABASE_URL: databaseUrl,

@@ -1,0 +1,42 @@
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { testEnvironment } from './environment';
+import { eventually } from './eventually';
+
+/** A Temporal client for tests, and what they ask runs. */
+export class TemporalProbe {
+  private constructor(
+    private readonly connection: Connection,
+    readonly client: Client,
+  ) {}
+
+  static async of(namespace: string): Promise<TemporalProbe> {
+    const connection = await Connection.connect({ address: testEnvironment().temporalAddress });
+    return new TemporalProbe(connection, new Client({ connection, namespace }));
+  }
+
+  async close(): Promise<void> {
+    await this.connection.close();
+  }
+
+  /** The runs of a namespace's workflow. */
+  handle(namespaceId: string, runId?: string): WorkflowHandle {
+    return this.client.workflow.getHandle(`provision:${namespaceId}`, runId);
+  }
+
+  /** Waits until the open run of a namespace retries a regular activity. @returns the activity's id */
+  pendingActivity(namespaceId: string, id: string): Promise<{ attempt: number; summary: string }> {
+    return eventually(async () => {
+      const description = await this.handle(namespaceId)
+        .describe()
+        .catch(() => null);
+      const pending = description?.raw.pendingActivities?.find(({ activityId }) => activityId === id);
+      return pending && { attempt: pending.attempt ?? 0, summary: '' };
+    }, `activity ${id} of namespace ${namespaceId} is pending`);
+  }
+
+  /** The types of a run's events, in order. */
+  async events(namespaceId: string, runId?: string) {
+    const { events } = await this.handle(namespaceId, runId).fetchHistory();
+    return events ?? [];
+  }
+}
