@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import { ServiceClient } from '../../../support/client';
+import { testEnvironment } from '../../../support/environment';
+import { startServiceProcess } from '../../../support/serviceProcess';
+
+/** A service with a database and a Temporal namespace that nothing else uses: its tables may be broken at will. */
+export interface OwnService {
+  client: ServiceClient;
+  /** What the service has logged: one JSON object a line. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+/** @param name of the database and of the Temporal namespace: letters and underscores, one for each test file */
+export async function startOwnService(
+  name: string,
+  policy: 'compensate' | 'independent' = 'compensate',
+): Promise<OwnService> {
+  const environment = testEnvironment();
+  const dataDir = path.join(environment.directory, name);
+  const [databaseUrl] = await Promise.all([
+    createDatabase(environment.adminUrl, name),
+    createTemporalNamespace(environment.temporalCli, environment.temporalAddress, name),
+    mkdir(dataDir),
+  ]);
+  const service = await startServiceProcess({
+    DATA_DIR: dataDir,
+    GITLAB_DATABASE_URL: databaseUrl,
+    TEMPORAL_ADDRESS: environment.temporalAddress,
+    TEMPORAL_NAMESPACE: name,
+    TEMPORAL_UI_URL: 'http://temporal.example',
+    PROVISION_FAILURE_POLICY: policy,
+    PROVISION_WAIT_MS: '20000',
+  });
+  const client = await ServiceClient.for({
+    apiUrl: service.apiUrl,
+    databaseUrl,
+    dataDir,
+    temporalNamespace: name,
+  });
+  const stop = async () => {
+    await client.close();
+    await service.stop();
+  };
+  return { client, log: service.log, stop };
+}
+
+async function createDatabase(adminUrl: string, name: string): Promise<string> {
+  const admin = new Client({ connectionString: adminUrl });
+  await admin.connect();
+  try {
+    await admin.query(`CREATE DATABASE ${name} TEMPLATE gitlab_template`);
+  } finally {
+    await admin.end();
+  }
+  const url = new URL(adminUrl);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function createTemporalNamespace(cli: string, address: string, name: string): Promise<void> {
+  const run = promisify(execFile);
+  await run(cli, ['operator', 'namespace', 'create', '-n', name, '--address', address]);
+  // The server's parts learn of a new namespace one after the other.
+  for (let isKnown = false; !isKnown;) {
+    const list = run(cli, ['workflow', 'list', '-n', name, '--address', address]);
+    isKnown = await list.then(
+      () => true,
+      () => false,
+    );
+  }
+}
