@@ -8,7 +8,7 @@ import { Turns } from '../api/turns';
 import type { Config } from '../config/config';
 import { migrateProvisioning } from '../db/migrate';
 import { createPool } from '../db/pool';
-import { loadSigningKeys } from '../issuer/keys';
+import { openSigningKeys } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
 import { connect, installRuntime } from '../temporal/connection';
 import { runUrl } from '../temporal/links';
@@ -101,7 +101,8 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     const isLocal = config.gitlabDatabaseUrl === null;
     let api: Awaited<ReturnType<typeof listen>> | null = null;
     if (parts.includes('api')) {
-      const keys = config.subscriptionPortalUrl === null ? await loadSigningKeys(config.dataDir) : null;
+      const keys = config.subscriptionPortalUrl === null ? openSigningKeys(config.dataDir) : null;
+      await keys?.(); // a damaged file is better found now
       api = await listen(config.host, config.port, (url) =>
         createApp({
           pool,

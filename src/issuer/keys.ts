@@ -3,7 +3,7 @@ import { exportJWK, generateKeyPair } from 'jose';
 import { createOnce, readIfExists } from './secretFile';
 import { importSigningKey, type SigningKey } from './signingKey';
 
-/** All keys that are published. The first one signs; further ones are there for a rotation. */
+/** The first one signs; further ones are the next one and retired ones, for rotations (`rotate.ts`). */
 export type SigningKeys = readonly [SigningKey, ...SigningKey[]];
 
 /** The file with the signing keys cannot be used. The message says which file and what to do. */
@@ -26,10 +26,36 @@ export class SigningKeysDamaged extends Error {
  * @throws {SigningKeysDamaged} the file is there but does not hold working keys; it is left as it is
  */
 export async function loadSigningKeys(dataDir: string): Promise<SigningKeys> {
-  const file = join(dataDir, 'oidc', 'signing-keys.json');
-  const stored = (await readIfExists(file)) ?? (await createOnce(file, await newKeyFile()));
+  return importKeyFile(keyFileIn(dataDir), await readOrCreate(dataDir));
+}
+
+/**
+ * Opens the keys for a process that lives on. Each call of the result reads the file again, which costs next to
+ * nothing while it is unchanged: so a rotation by another process counts from the next token and the next request.
+ * The result throws what loadSigningKeys throws.
+ */
+export function openSigningKeys(dataDir: string): () => Promise<SigningKeys> {
+  let last: { text: string; keys: Promise<SigningKeys> } | undefined;
+  return async () => {
+    const text = await readOrCreate(dataDir);
+    if (last?.text !== text) last = { text, keys: importKeyFile(keyFileIn(dataDir), text) };
+    return last.keys;
+  };
+}
+
+/** The path of the key file of a data directory. */
+export function keyFileIn(dataDir: string): string {
+  return join(dataDir, 'oidc', 'signing-keys.json');
+}
+
+async function readOrCreate(dataDir: string): Promise<string> {
+  const file = keyFileIn(dataDir);
+  return (await readIfExists(file)) ?? createOnce(file, await newKeyFile());
+}
+
+async function importKeyFile(file: string, text: string): Promise<SigningKeys> {
   const [first, ...others] = await Promise.all(
-    parseKeyFile(file, stored).map((jwk, index) =>
+    parseKeyFile(file, text).keys.map((jwk, index) =>
       importSigningKey(jwk).catch(() => {
         // Not even the cause's message: it may quote the key.
         throw new SigningKeysDamaged(file, `key ${index + 1} is not a working RSA key of 2048 bits or more`);
@@ -40,20 +66,38 @@ export async function loadSigningKeys(dataDir: string): Promise<SigningKeys> {
   return [first, ...others];
 }
 
-/** The file: `{"keys": [<private JWK>, …]}`. */
-async function newKeyFile(): Promise<string> {
-  const { privateKey } = await generateKeyPair('RS256', { modulusLength: 2048, extractable: true });
-  return `${JSON.stringify({ keys: [await exportJWK(privateKey)] }, null, 2)}\n`;
+/** What the file holds. A retired key has a member `published_until` (ISO time). */
+export interface KeyFile {
+  keys: unknown[];
+  /** ISO time of the last rotation. */
+  rotated_at?: string;
 }
 
-function parseKeyFile(file: string, text: string): unknown[] {
+/** The file as text. */
+export function keyFileText(content: KeyFile): string {
+  return `${JSON.stringify(content, null, 2)}\n`;
+}
+
+/** A new private key (RSA 2048), as it is stored. */
+export async function newPrivateJwk(): Promise<unknown> {
+  const { privateKey } = await generateKeyPair('RS256', { modulusLength: 2048, extractable: true });
+  return exportJWK(privateKey);
+}
+
+async function newKeyFile(): Promise<string> {
+  return keyFileText({ keys: [await newPrivateJwk()] });
+}
+
+/** Reads the file's text. @throws {SigningKeysDamaged} it has no list of keys */
+export function parseKeyFile(file: string, text: string): KeyFile {
   let content: unknown;
   try {
     content = JSON.parse(text);
   } catch {
     throw new SigningKeysDamaged(file, 'it is not JSON');
   }
-  const keys = (content as { keys?: unknown } | null)?.keys;
-  if (!Array.isArray(keys)) throw new SigningKeysDamaged(file, 'it has no list "keys"');
-  return keys;
+  if (!Array.isArray((content as { keys?: unknown } | null)?.keys)) {
+    throw new SigningKeysDamaged(file, 'it has no list "keys"');
+  }
+  return content as KeyFile;
 }

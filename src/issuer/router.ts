@@ -1,12 +1,22 @@
 import { Router } from 'express';
 import type { SigningKeys } from './keys';
 
+export interface IssuerRouterOptions {
+  /** Milliseconds since the epoch. Default: the system clock. */
+  now?: () => number;
+}
+
 /**
  * Serves what the portal serves: its discovery document and public keys (contract 1.2). `issuer` returns the
  * address this router is reached at; it is asked on each request, since the port may be known only after
- * listening.
+ * listening. `keys` is asked on each request, too: they may have been rotated (`openSigningKeys`).
  */
-export function createIssuerRouter(keys: SigningKeys, issuer: () => string): Router {
+export function createIssuerRouter(
+  keys: () => Promise<SigningKeys>,
+  issuer: () => string,
+  options: IssuerRouterOptions = {},
+): Router {
+  const { now = Date.now } = options;
   const router = Router();
 
   router.get('/.well-known/openid-configuration', (_request, response) => {
@@ -22,8 +32,10 @@ export function createIssuerRouter(keys: SigningKeys, issuer: () => string): Rou
     });
   });
 
-  router.get('/oauth/discovery/keys', (_request, response) => {
-    response.json({ keys: keys.map((key) => key.publicJwk) });
+  router.get('/oauth/discovery/keys', async (_request, response) => {
+    const at = now();
+    const published = (await keys()).filter(({ publishedUntil }) => (publishedUntil ?? at) >= at);
+    response.json({ keys: published.map((key) => key.publicJwk) });
   });
 
   return router;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** The text of a file, or null when there is none. Other failures are thrown as they come. */
@@ -32,6 +32,33 @@ export async function createOnce(file: string, text: string): Promise<string> {
   return readFile(file, 'utf8');
 }
 
+/** Replaces a file as a whole, readable by its owner only: a reader sees the old text or the new one. */
+export async function replaceFile(file: string, text: string): Promise<void> {
+  const draft = `${file}.${randomUUID()}.tmp`;
+  await writeDurably(draft, text);
+  await rename(draft, file);
+}
+
+/**
+ * Runs `work` while holding `<file>.lock`, which other processes respect. A lock older than 30 s was left behind.
+ * @returns null when another process holds the lock
+ */
+export async function withFileLock<T>(file: string, work: () => Promise<T>): Promise<T | null> {
+  const lock = `${file}.lock`;
+  const age = await stat(lock).then(({ mtimeMs }) => Date.now() - mtimeMs, ignore('ENOENT'));
+  if (age !== undefined && age > ABANDONED_LOCK_MS) await unlink(lock).catch(ignore('ENOENT'));
+  const handle = await open(lock, 'wx', 0o600).catch(ignore('EEXIST'));
+  if (!handle) return null;
+  try {
+    return await work();
+  } finally {
+    await handle.close();
+    await unlink(lock);
+  }
+}
+
+const ABANDONED_LOCK_MS = 30_000;
+
 async function writeDurably(file: string, text: string): Promise<void> {
   const handle = await open(file, 'wx', 0o600);
   try {
@@ -42,7 +69,7 @@ async function writeDurably(file: string, text: string): Promise<void> {
   }
 }
 
-function ignore(code: string): (error: unknown) => void {
+function ignore(code: string): (error: unknown) => undefined {
   return (error) => {
     if (!isCode(error, code)) throw error;
   };

@@ -13,6 +13,8 @@ export interface SigningKey {
   kid: string;
   privateKey: CryptoKey;
   publicJwk: JWK;
+  /** Milliseconds since the epoch after which a retired key is no longer published; null: no end. */
+  publishedUntil: number | null;
 }
 
 /**
@@ -22,7 +24,7 @@ export interface SigningKey {
  * @throws whatever shows that it is no working RSA key; the error may quote the key and must not be logged
  */
 export async function importSigningKey(stored: unknown): Promise<SigningKey> {
-  const { kty, n, e } = stored as JWK;
+  const { kty, n, e, published_until: until } = stored as JWK & { published_until?: string };
   const kid = await calculateJwkThumbprint({ kty, n, e } as JWK);
   // Named one by one, so that nothing private can slip into what is published.
   const publicJwk = { kty, n, e, kid, alg: 'RS256', use: 'sig' } as JWK;
@@ -30,5 +32,7 @@ export async function importSigningKey(stored: unknown): Promise<SigningKey> {
   const publicKey = await importJWK(publicJwk, 'RS256');
   const probe = new CompactSign(Buffer.from(kid)).setProtectedHeader({ alg: 'RS256' });
   await compactVerify(await probe.sign(privateKey), publicKey);
-  return { kid, privateKey, publicJwk };
+  const publishedUntil = until === undefined ? null : Date.parse(until);
+  if (Number.isNaN(publishedUntil)) throw new Error('published_until is not a time');
+  return { kid, privateKey, publicJwk, publishedUntil };
 }

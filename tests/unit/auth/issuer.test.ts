@@ -119,7 +119,14 @@ describe('the issuer', () => {
   beforeEach(async () => {
     keys = await loadSigningKeys(dataDir);
     // The address is known only after listening, and after the router was made.
-    server = createServer(express().use(createIssuerRouter(keys, () => url)));
+    server = createServer(
+      express().use(
+        createIssuerRouter(
+          () => Promise.resolve(keys),
+          () => url,
+        ),
+      ),
+    );
     url = await listen(server);
   });
   afterEach(() => closeServer(server));
