@@ -1,0 +1,129 @@
+import type { Pool } from 'pg';
+import { withTransaction, type Tx } from '../db/pool';
+import { enqueue, type Delivery } from './enqueue';
+import { toSync, type Sync, type SyncRow } from './syncs';
+
+export type AttemptState = 'started' | 'completed' | 'partially_failed' | 'failed' | 'skipped';
+
+/** The sync that a job is to send next. */
+export interface DueSync {
+  sync: Sync;
+  /** False: an attempt that began after it was last asked for has had its outcome. */
+  isDue: boolean;
+  /** The number of the next try, counted from 1 since it was last asked for. */
+  nextTry: number;
+}
+
+/** Finds what a job has to send: the latest sync of its namespace, or the one it names. Null: there is none. */
+export async function findDue(pool: Pool, delivery: Delivery): Promise<DueSync | null> {
+  const { rows } = await pool.query<SyncRow & { is_due: boolean; next_try: number }>(FIND_DUE, [
+    delivery.namespace_id,
+    delivery.sync_id,
+  ]);
+  const row = rows[0];
+  return row ? { sync: toSync(row), isDue: row.is_due, nextTry: row.next_try } : null;
+}
+
+const FIND_DUE = `
+  SELECT s.*,
+    NOT coalesce(a.created_at >= s.updated_at AND a.state <> 'started' AND a.retry_at IS NULL, false) AS is_due,
+    CASE WHEN a.created_at >= s.updated_at THEN a.try + 1 ELSE 1 END AS next_try
+  FROM gitlab_namespaces_syncs s
+  LEFT JOIN LATERAL (
+    SELECT * FROM gitlab_namespaces_sync_attempts WHERE namespaces_sync_id = s.id ORDER BY id DESC LIMIT 1
+  ) a ON true
+  WHERE s.namespace_id = $1 AND ($2::bigint IS NULL OR s.id = $2::bigint)
+  ORDER BY s.id DESC LIMIT 1`;
+
+export interface NewAttempt {
+  sync: Sync;
+  try: number;
+  workerId: string;
+  correlationId: string;
+}
+
+/** Begins an attempt. @returns its id; null while another attempt of the namespace is going on */
+export async function startAttempt(pool: Pool, attempt: NewAttempt): Promise<number | null> {
+  const { rows } = await pool.query<{ id: string }>(
+    `INSERT INTO gitlab_namespaces_sync_attempts
+       (namespaces_sync_id, namespace_id, created_at, updated_at, state, try, correlation_id, worker_id)
+     SELECT $1, $2, now, now, 'started', $3, $4, $5 FROM clock_timestamp() AS now
+     ON CONFLICT (namespace_id) WHERE state = 'started' DO NOTHING RETURNING id`,
+    [attempt.sync.id, attempt.sync.namespaceId, attempt.try, attempt.correlationId, attempt.workerId],
+  );
+  return rows[0] ? Number(rows[0].id) : null;
+}
+
+/** How an attempt ended. */
+export interface AttemptEnd {
+  state: Exclude<AttemptState, 'started'>;
+  httpStatus: number | null;
+  response: unknown;
+  error: string | null;
+  durationMs: number;
+  workflowId: string | null;
+  runId: string | null;
+  runUrl: string | null;
+  /** Milliseconds until the next try; null: there is none. */
+  retryInMs: number | null;
+}
+
+/** The attempt was closed by somebody who took this worker for dead; its job is not ours any more. */
+export class AttemptLost extends Error {
+  readonly code = 'ATTEMPT_LOST';
+}
+
+/** Ends an attempt and schedules its next try, in one transaction. @throws AttemptLost */
+export async function settleAttempt(
+  pool: Pool,
+  id: number,
+  end: AttemptEnd,
+  delivery: Delivery,
+): Promise<void> {
+  await withTransaction(pool, async (tx) => {
+    const { rowCount } = await tx.query(SETTLE, [
+      id,
+      end.state,
+      end.httpStatus,
+      end.response === undefined ? null : JSON.stringify(end.response),
+      end.error,
+      end.durationMs,
+      end.workflowId,
+      end.runId,
+      end.runUrl,
+      end.retryInMs,
+    ]);
+    if (rowCount === 0) throw new AttemptLost(`Attempt ${id} was closed by another worker`);
+    if (end.retryInMs !== null) await enqueue(tx, delivery, { delayMs: end.retryInMs });
+  });
+}
+
+const SETTLE = `
+  UPDATE gitlab_namespaces_sync_attempts
+  SET state = $2, http_status = $3, response = $4, error = $5, duration_ms = $6, workflow_id = $7, run_id = $8,
+    run_url = $9, retry_at = clock_timestamp() + $10::float8 * interval '1 millisecond', updated_at = clock_timestamp()
+  WHERE id = $1 AND state = 'started'`;
+
+/** How many tries of the namespace failed in a row, whichever sync they carried: what the backoff grows with. */
+export async function failuresInARow(pool: Pool, namespaceId: string): Promise<number> {
+  const { rows } = await pool.query<{ failures: number }>(
+    `SELECT count(*)::int AS failures FROM gitlab_namespaces_sync_attempts
+     WHERE namespace_id = $1 AND state = 'failed' AND id > coalesce((
+       SELECT max(id) FROM gitlab_namespaces_sync_attempts
+       WHERE namespace_id = $1 AND state <> 'started' AND (state <> 'failed' OR retry_at IS NULL)), 0)`,
+    [namespaceId],
+  );
+  return rows[0]?.failures ?? 0;
+}
+
+/** Closes what dead workers left open; their jobs run again at once. @returns how many attempts */
+export async function closeInterrupted(tx: Tx, workerIds: string[]): Promise<number> {
+  const { rowCount } = await tx.query(
+    `UPDATE gitlab_namespaces_sync_attempts
+     SET state = 'failed', error = 'Interrupted: the worker died', retry_at = clock_timestamp(),
+       duration_ms = extract(epoch FROM clock_timestamp() - created_at) * 1000, updated_at = clock_timestamp()
+     WHERE state = 'started' AND worker_id = ANY($1)`,
+    [workerIds],
+  );
+  return rowCount ?? 0;
+}

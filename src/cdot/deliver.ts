@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { isJsonObject } from '../domain/addOnInput';
+import {
+  AttemptLost,
+  failuresInARow,
+  findDue,
+  settleAttempt,
+  startAttempt,
+  type AttemptEnd,
+} from './attempts';
+import { retryDelay, type Backoff } from './backoff';
+import { enqueue, type Delivery } from './enqueue';
+import { postSync, type Reply, type Sender } from './post';
+import type { Sync } from './syncs';
+import { judge, messageOf, type Verdict } from './verdict';
+
+export interface Delivering {
+  pool: Pool;
+  log: Logger;
+  sender: Sender;
+  backoff: Backoff;
+  /** Tries of one request to send a sync, the first one included. */
+  maxTries: number;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+/** What a worker tells each of its jobs. */
+export interface Job {
+  workerId: string;
+  /** Aborts when the worker is to end: requests are given up. */
+  stopping: AbortSignal;
+}
+
+// How long a job waits for another one of its namespace; it does not occupy a worker meanwhile.
+const TURN_MS = 1_000;
+
+/**
+ * One job: sends the latest sync of a namespace and records the attempt. What the answer asks for happens in here,
+ * also the next try; so it only throws when the database is in the way, or when the job was taken from it.
+ */
+export async function deliver(deps: Delivering, delivery: Delivery, job: Job): Promise<void> {
+  const { pool } = deps;
+  const due = await findDue(pool, delivery);
+  if (!due?.isDue) return;
+  const correlationId = randomUUID();
+  const attempt = { sync: due.sync, try: due.nextTry, workerId: job.workerId, correlationId };
+  const attemptId = await startAttempt(pool, attempt);
+  if (attemptId === null) return enqueue(pool, delivery, { delayMs: TURN_MS });
+
+  const begun = deps.now();
+  const reply = await postSync(deps.sender, due.sync, correlationId, job.stopping);
+  const durationMs = deps.now() - begun;
+  const verdict = giveUpAfter(deps.maxTries, due.nextTry, judge(reply, deps.now()));
+  const end = await untilStored(job.stopping, async () => {
+    const end = { ...endOf(reply, verdict, durationMs), retryInMs: await retryIn(deps, verdict, due.sync) };
+    await settleAttempt(pool, attemptId, end, delivery);
+    return end;
+  });
+  logAttempt(deps.log, due.sync, end, {
+    attempt_id: attemptId,
+    try: due.nextTry,
+    correlation_id: correlationId,
+  });
+}
+
+function giveUpAfter(maxTries: number, tries: number, verdict: Verdict): Verdict {
+  if (verdict.retry !== 'later' || tries < maxTries) return verdict;
+  return { ...verdict, retry: 'no', error: `Gave up after ${tries} tries: ${verdict.error}` };
+}
+
+async function retryIn({ pool, backoff }: Delivering, verdict: Verdict, sync: Sync): Promise<number | null> {
+  if (verdict.retry === 'no') return null;
+  if (verdict.retry === 'at once') return 0;
+  return retryDelay(backoff, (await failuresInARow(pool, sync.namespaceId)) + 1, verdict.retryAfterMs);
+}
+
+function endOf(reply: Reply, { state, error }: Verdict, durationMs: number): Omit<AttemptEnd, 'retryInMs'> {
+  const isAnswer = reply.kind === 'answer';
+  return {
+    state,
+    error,
+    durationMs,
+    httpStatus: isAnswer ? reply.status : null,
+    response: isAnswer ? reply.body : undefined,
+    workflowId: isAnswer ? reply.workflowId : null,
+    runId: isAnswer ? reply.runId : null,
+    runUrl: isAnswer ? reply.runUrl : null,
+  };
+}
+
+/** An outcome that is known must not get lost because the database is away for a moment. */
+async function untilStored<T>(stopping: AbortSignal, store: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await store();
+    } catch (error) {
+      if (error instanceof AttemptLost || stopping.aborted) throw error;
+      await sleep(1_000, undefined, { signal: stopping }).catch(() => undefined);
+    }
+  }
+}
+
+/** One line for each attempt; what a 422 refused is part of it (contract 6), the request never is. */
+function logAttempt(log: Logger, sync: Sync, end: AttemptEnd, ids: Record<string, unknown>): void {
+  const { response } = end;
+  const line = {
+    namespace_id: sync.namespaceId,
+    sync_id: sync.id,
+    ...ids,
+    state: end.state,
+    status: end.httpStatus,
+    duration_s: end.durationMs / 1000,
+    workflow_id: end.workflowId,
+    run_id: end.runId,
+    reason: end.error ?? messageOf(response),
+    ...(end.state === 'partially_failed' && {
+      details: isJsonObject(response) ? response['payload'] : response,
+    }),
+    ...(end.retryInMs !== null && { retry_in_s: end.retryInMs / 1000 }),
+  };
+  if (end.state === 'completed') log.info(line, 'sync sent');
+  else if (end.state === 'failed' && end.retryInMs === null) log.error(line, 'sync failed');
+  else log.warn(line, 'sync not completed');
+}

@@ -1,0 +1,21 @@
+import { runMigrations } from 'graphile-worker';
+import type { Logger } from 'pino';
+import { migrate } from '../db/migrate';
+import { queueLogger } from './queueLogger';
+
+const CUSTOMERS_DOT = {
+  folder: 'customers_dot',
+  schema: 'public',
+  table: 'gitlab_namespaces_sync_migrations',
+  lock: 5_072_911,
+};
+
+/**
+ * Brings the tables of syncs and the job queue's schema `graphile_worker` in the customers_dot database up to date.
+ * @returns the names of our migrations that were applied now
+ */
+export function migrateCustomersDot(url: string, log: Logger): Promise<string[]> {
+  return migrate(url, CUSTOMERS_DOT, () =>
+    runMigrations({ connectionString: url, maxPoolSize: 2, logger: queueLogger(log) }),
+  );
+}

@@ -1,0 +1,69 @@
+import type { Logger } from 'pino';
+import { createPool } from '../db/pool';
+import type { SigningKeys } from '../issuer/keys';
+import { signToken } from '../issuer/token';
+import { deliver } from './deliver';
+import { migrateCustomersDot } from './migrate';
+import type { ApiAddress } from './post';
+import { startQueueWorker } from './queueWorker';
+
+export interface CustomersDotOptions {
+  databaseUrl: string;
+  log: Logger;
+  keys: () => Promise<SigningKeys>;
+  api: () => Promise<ApiAddress | null>;
+  /** Namespaces at the same time. */
+  concurrency: number;
+  maxTries: number;
+  retryBaseMs: number;
+  /** Milliseconds that one request may take. */
+  timeoutMs: number;
+  /** Milliseconds that running requests get when it is stopped. */
+  graceMs: number;
+}
+
+/** CustomersDot's side, at work. */
+export interface RunningCustomersDot {
+  /** What it cannot work without; each rejects while it is not there. */
+  checks: Record<'customers_dot_database' | 'queue_worker', () => Promise<unknown>>;
+  stop(): Promise<void>;
+}
+
+/** Brings the database up to date and starts the background worker (contract 6). */
+export async function startCustomersDot(options: CustomersDotOptions): Promise<RunningCustomersDot> {
+  const { databaseUrl, log, keys, api, concurrency, timeoutMs } = options;
+  await migrateCustomersDot(databaseUrl, log);
+  const pool = createPool({
+    url: databaseUrl,
+    applicationName: 'provisioner cdot',
+    max: concurrency + 5, // one listens, some do the housekeeping
+    onError: (error) => log.warn({ err: error }, 'a database connection broke'),
+  });
+  const delivering = {
+    pool,
+    log,
+    sender: { api, timeoutMs, sign: async (issuer: string) => signToken(await keys(), { issuer }) },
+    backoff: { baseMs: options.retryBaseMs, random: Math.random },
+    maxTries: options.maxTries,
+    now: Date.now,
+  };
+  const worker = startQueueWorker({
+    url: databaseUrl,
+    pool,
+    log,
+    concurrency,
+    graceMs: options.graceMs,
+    work: (delivery, job) => deliver(delivering, delivery, job),
+  });
+  return {
+    checks: {
+      customers_dot_database: () => pool.query('SELECT 1'),
+      queue_worker: () =>
+        worker.isRunning() ? Promise.resolve() : Promise.reject(new Error('the queue worker does not run')),
+    },
+    stop: async () => {
+      await worker.stop();
+      await pool.end();
+    },
+  };
+}
