@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { Express } from 'express';
 import { freePort } from '../local/ports';
+import { orExplain } from './startError';
 
 /** An HTTP server that listens. */
 export interface RunningApi {
@@ -10,16 +11,25 @@ export interface RunningApi {
   stop(graceMs: number): Promise<void>;
 }
 
+/** Where to listen, and how to call it when that is not possible. */
+export interface Address {
+  name: string;
+  host: string;
+  port: number;
+  onProgress: (line: string) => void;
+}
+
 /**
  * Listens on `host` and on `port`, or on a free one if that is taken.
  * @param createApp gets the address, which the local issuer is named after
+ * @throws StartError when the host is none of this machine's
  */
 export async function listen(
-  host: string,
-  port: number,
+  { name, host, port, onProgress }: Address,
   createApp: (url: string) => Express,
 ): Promise<RunningApi> {
-  const chosen = await freePort(port, host);
+  const chosen = await orExplain(freePort(port, host), `HOST ${host} is no address of this machine`);
+  if (port !== 0 && chosen !== port) onProgress(`port ${port} is taken: ${name} listens on ${chosen}`);
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`;
   const server = createServer(createApp(url));
   server.headersTimeout = 10_000;

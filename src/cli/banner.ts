@@ -1,10 +1,11 @@
 import type { RunningService } from './service';
 
 /** What a person needs to know once the service is up: where it is, and one line that provisions the demo group. */
-export function banner({ apiUrl, uiUrl, hasDemo }: RunningService): string {
+export function banner({ apiUrl, customersDotUrl, uiUrl, hasDemo }: RunningService): string {
   const lines = ['', 'The namespace provisioner is up.'];
   if (apiUrl !== null) lines.push(`  API          ${apiUrl}`);
-  lines.push(`  Temporal UI  ${uiUrl}`);
+  if (customersDotUrl !== null) lines.push(`  CDot's side  ${customersDotUrl}`);
+  if (uiUrl !== null) lines.push(`  Temporal UI  ${uiUrl}`);
   if (apiUrl !== null && hasDemo)
     lines.push('', 'Provision the demo group from another terminal:', `  ${demoCurl(apiUrl)}`);
   return [...lines, '', 'Ctrl-C stops it.', ''].join('\n');

@@ -8,12 +8,23 @@ import { temporalCli } from '../local/temporalCli';
 import { startTemporalServer } from '../local/temporalServer';
 import { findRuntime, type Runtime } from './runtimeFile';
 
-/** The databases and the Temporal server that the service works with, ours or started here. */
+/** A Temporal server and its UI. */
+export interface TemporalAddress extends NonNullable<Config['temporal']> {
+  uiUrl: string;
+}
+
+/**
+ * The databases and the Temporal server that the service works with. Each is found or started when it is asked for,
+ * so that a part starts only what it needs.
+ * All throw LocalServerError when something cannot be started.
+ */
 export interface Servers {
-  gitlabDatabaseUrl: string;
-  customersDotDatabaseUrl: string | null;
-  temporal: NonNullable<Config['temporal']>;
-  temporalUiUrl: string;
+  /** GitLab's database; the embedded one has its tables and a demo group. */
+  gitlabDatabase(): Promise<string>;
+  customersDotDatabase(): Promise<string>;
+  temporal(): Promise<TemporalAddress>;
+  /** What was started here, for other processes on the same data directory. */
+  started(): Omit<Runtime, 'apiUrl' | 'customersDotUrl'>;
   /** Stops what was started here, the newest first. */
   stop(): Promise<void>;
 }
@@ -24,59 +35,87 @@ export interface ServerEvents {
   onExit: (reason: string) => void;
 }
 
-/**
- * Finds or starts what the configuration does not name: PostgreSQL with GitLab's tables and a demo group, and a
- * Temporal dev server. What another process runs on the same data directory is shared.
- * @throws LocalServerError when something cannot be started; what was started before is stopped again
- */
-export async function findServers(
+/** What another process runs on the same data directory is shared; else a server is started here. */
+export async function openServers(
   config: Config,
   environment: NodeJS.ProcessEnv,
   events: ServerEvents,
 ): Promise<Servers> {
-  const started: { stop(): Promise<void> }[] = [];
-  const stop = async () => {
-    for (const server of started.splice(0).toReversed()) await server.stop();
+  await mkdir(config.dataDir, { recursive: true });
+  const shared = await findRuntime(config.dataDir);
+  const running: { stop(): Promise<void> }[] = [];
+  const started: ReturnType<Servers['started']> = {
+    gitlabDatabaseUrl: null,
+    customersDotDatabaseUrl: null,
+    temporalAddress: null,
+    temporalUiUrl: null,
   };
-  try {
-    await mkdir(config.dataDir, { recursive: true });
-    const shared = await findRuntime(config.dataDir);
-    const databases = await findDatabases(config, shared, events, started);
-    const temporal = await findTemporal(config, environment, shared, events, started);
-    return { ...databases, ...temporal, stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  let embedded: Promise<Databases> | undefined;
+  const databases = () =>
+    (embedded ??= findDatabases(config, shared, events).then((found) => {
+      if (found.server) {
+        running.push(found.server);
+        Object.assign(started, found.urls);
+      }
+      return found.urls;
+    }));
+  return {
+    gitlabDatabase: async () => {
+      if (config.gitlabDatabaseUrl !== null) return config.gitlabDatabaseUrl;
+      const { gitlabDatabaseUrl } = await databases();
+      await prepareGitlabDatabase(gitlabDatabaseUrl);
+      return gitlabDatabaseUrl;
+    },
+    customersDotDatabase: async () =>
+      config.customersDotDatabaseUrl ?? (await databases()).customersDotDatabaseUrl,
+    temporal: async () => {
+      const { server, ...address } = await findTemporal(config, environment, shared, events);
+      if (server) {
+        running.push(server);
+        started.temporalAddress = server.address;
+        started.temporalUiUrl = address.uiUrl;
+      }
+      return address;
+    },
+    started: () => started,
+    stop: async () => {
+      for (const server of running.splice(0).toReversed()) await server.stop();
+    },
+  };
+}
+
+interface Databases {
+  gitlabDatabaseUrl: string;
+  customersDotDatabaseUrl: string;
 }
 
 async function findDatabases(
-  { gitlabDatabaseUrl: gitlab, customersDotDatabaseUrl: customersDot, dataDir }: Config,
+  { dataDir }: Config,
   shared: Runtime,
   events: ServerEvents,
-  started: { stop(): Promise<void> }[],
-): Promise<Pick<Servers, 'gitlabDatabaseUrl' | 'customersDotDatabaseUrl'>> {
-  if (gitlab !== null) return { gitlabDatabaseUrl: gitlab, customersDotDatabaseUrl: customersDot };
-  if (shared.gitlabDatabaseUrl) {
-    return {
-      gitlabDatabaseUrl: shared.gitlabDatabaseUrl,
-      customersDotDatabaseUrl: customersDot ?? shared.customersDotDatabaseUrl,
-    };
+): Promise<{ urls: Databases; server: { stop(): Promise<void> } | null }> {
+  const { gitlabDatabaseUrl, customersDotDatabaseUrl } = shared;
+  if (gitlabDatabaseUrl !== null && customersDotDatabaseUrl !== null) {
+    return { urls: { gitlabDatabaseUrl, customersDotDatabaseUrl }, server: null };
   }
-  const postgres = await startPostgres({
+  const server = await startPostgres({
     dataDir: path.join(dataDir, 'postgres'),
     logFile: path.join(dataDir, 'postgres.log'),
     ...events,
   });
-  started.push(postgres);
-  await ensureDatabase(postgres.url('postgres'), 'gitlab');
-  await ensureDatabase(postgres.url('postgres'), 'customers_dot');
-  await prepareGitlabDatabase(postgres.url('gitlab'));
-  events.onProgress(`PostgreSQL is up on port ${postgres.port}`);
-  return {
-    gitlabDatabaseUrl: postgres.url('gitlab'),
-    customersDotDatabaseUrl: customersDot ?? postgres.url('customers_dot'),
+  try {
+    await ensureDatabase(server.url('postgres'), 'gitlab');
+    await ensureDatabase(server.url('postgres'), 'customers_dot');
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+  events.onProgress(`PostgreSQL is up on port ${server.port}`);
+  const urls = {
+    gitlabDatabaseUrl: server.url('gitlab'),
+    customersDotDatabaseUrl: server.url('customers_dot'),
   };
+  return { urls, server };
 }
 
 async function findTemporal(
@@ -84,17 +123,12 @@ async function findTemporal(
   environment: NodeJS.ProcessEnv,
   shared: Runtime,
   events: ServerEvents,
-  started: { stop(): Promise<void> }[],
-): Promise<Pick<Servers, 'temporal' | 'temporalUiUrl'>> {
+): Promise<TemporalAddress & { server: Awaited<ReturnType<typeof startTemporalServer>> | null }> {
   const { dataDir, cacheDir, temporalCliPath, temporalNamespace: namespace } = config;
-  if (config.temporal) {
-    return { temporal: config.temporal, temporalUiUrl: config.temporalUiUrl ?? DEFAULT_UI };
-  }
-  if (shared.temporalAddress) {
-    return {
-      temporal: localTemporal(shared.temporalAddress, namespace),
-      temporalUiUrl: config.temporalUiUrl ?? shared.temporalUiUrl ?? DEFAULT_UI,
-    };
+  if (config.temporal) return { ...config.temporal, uiUrl: config.temporalUiUrl ?? DEFAULT_UI, server: null };
+  if (shared.temporalAddress !== null) {
+    const uiUrl = config.temporalUiUrl ?? shared.temporalUiUrl ?? DEFAULT_UI;
+    return { ...localTemporal(shared.temporalAddress, namespace), uiUrl, server: null };
   }
   const cli = await temporalCli({
     cacheDir,
@@ -109,12 +143,9 @@ async function findTemporal(
     namespaces: [namespace],
     ...events,
   });
-  started.push(server);
   events.onProgress(`Temporal is up on ${server.address}`);
-  return {
-    temporal: localTemporal(server.address, namespace),
-    temporalUiUrl: config.temporalUiUrl ?? server.uiUrl ?? DEFAULT_UI,
-  };
+  const uiUrl = config.temporalUiUrl ?? server.uiUrl ?? DEFAULT_UI;
+  return { ...localTemporal(server.address, namespace), uiUrl, server };
 }
 
 const DEFAULT_UI = 'http://127.0.0.1:8233';

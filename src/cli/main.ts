@@ -2,12 +2,13 @@
 import { Command } from 'commander';
 import { ConfigError, loadConfig } from '../config/config';
 import { migrateProvisioning } from '../db/migrate';
-import { loadSigningKeys } from '../issuer/keys';
+import { loadSigningKeys, SigningKeysDamaged } from '../issuer/keys';
 import { signToken } from '../issuer/token';
 import { LocalServerError } from '../local/errors';
 import { findRuntime } from './runtimeFile';
 import { PARTS } from './service';
 import { parseParts, start } from './start';
+import { StartError } from './startError';
 
 // The only place that looks at the process: everything else is handed what it needs.
 const environment = process.env;
@@ -17,13 +18,17 @@ Environment:
   HOST, PORT                  where the API listens (127.0.0.1, 3000)
   GITLAB_DATABASE_URL         GitLab's PostgreSQL; unset: an embedded one
   CUSTOMERS_DOT_DATABASE_URL  CustomersDot's PostgreSQL; unset: the embedded one
+  CUSTOMERS_DOT_PORT          where CustomersDot's side serves its health and its keys (3001)
+  CUSTOMERS_DOT_CONCURRENCY   namespaces that it provisions at the same time (10)
+  CUSTOMERS_DOT_MAX_ATTEMPTS  how often it tries to send a sync (25)
+  CUSTOMERS_DOT_RETRY_BASE_MS its wait before the second try, doubled with each further one (2000)
   TEMPORAL_ADDRESS            Temporal, with TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_…; unset: a local server
   TEMPORAL_CLI_PATH           the temporal CLI that runs the local server; unset: found or fetched
   TEMPORAL_UI_URL             the Temporal UI that answers link to
   SUBSCRIPTION_PORTAL_URL     the issuer of tokens; unset: this service issues its own
   PROVISION_FAILURE_POLICY    compensate (all or nothing) or independent
   PROVISION_WAIT_MS           how long a request may take before it is answered 503 (10000)
-  PROVISION_API_URL           where CustomersDot's side posts to; unset: this service
+  PROVISION_API_URL           where CustomersDot's side posts to; unset: the API on the same DATA_DIR
   DATA_DIR                    data of the embedded servers, signing keys (.data)
   LOG_LEVEL                   trace, debug, info, warn, error, fatal or silent (info)`;
 
@@ -76,7 +81,9 @@ program
   });
 
 program.parseAsync().catch((error: unknown) => {
-  const isExpected = error instanceof ConfigError || error instanceof LocalServerError;
-  console.error(isExpected ? `provisioner: ${error.message}` : error);
+  const isExpected = [ConfigError, LocalServerError, StartError, SigningKeysDamaged].some(
+    (kind) => error instanceof kind,
+  );
+  console.error(isExpected ? `provisioner: ${(error as Error).message}` : error);
   process.exit(1);
 });

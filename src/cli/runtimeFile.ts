@@ -8,6 +8,7 @@ const schema = z.object({
   temporalAddress: z.string().nullable(),
   temporalUiUrl: z.string().nullable(),
   apiUrl: z.string().nullable(),
+  customersDotUrl: z.string().nullable(),
 });
 
 /** Where a running service and its servers listen: how other commands and parts on this machine find them. */
@@ -33,6 +34,7 @@ export async function findRuntime(dataDir: string): Promise<Runtime> {
     temporalAddress: null,
     temporalUiUrl: null,
     apiUrl: null,
+    customersDotUrl: null,
   };
   for (const name of await readdir(directory).catch(() => [])) {
     const file = path.join(directory, name);

@@ -11,7 +11,11 @@ export interface Config {
   port: number;
   /** Null: the embedded PostgreSQL. */
   gitlabDatabaseUrl: string | null;
+  /** Null: the embedded PostgreSQL. */
   customersDotDatabaseUrl: string | null;
+  customersDot: CustomersDotConfig;
+  /** Where CustomersDot's side posts to; null: the API of this data directory. */
+  provisionApiUrl: string | null;
   /** Null: the local dev server. */
   temporal: { connectionOptions: NativeConnectionOptions; namespace: string } | null;
   /** The namespace to use on the local dev server. */
@@ -29,6 +33,17 @@ export interface Config {
   /** Absolute path of the folder where a fetched `temporal` CLI is kept. */
   cacheDir: string;
   logLevel: string;
+}
+
+/** CustomersDot's side (contract 6). */
+export interface CustomersDotConfig {
+  port: number;
+  /** Namespaces that are provisioned at the same time. */
+  concurrency: number;
+  /** Tries of one request to send a sync, the first one included. */
+  maxAttempts: number;
+  /** Milliseconds before the second try; doubled with each further one. */
+  retryBaseMs: number;
 }
 
 /** The environment holds a value that cannot be used. One line, names the variable, never shows a secret. */
@@ -61,6 +76,11 @@ const schema = z.object({
   PORT: number(0, 65_535, 3000),
   GITLAB_DATABASE_URL: url('postgres:', 'postgresql:'),
   CUSTOMERS_DOT_DATABASE_URL: url('postgres:', 'postgresql:'),
+  CUSTOMERS_DOT_PORT: number(0, 65_535, 3001),
+  CUSTOMERS_DOT_CONCURRENCY: number(1, 100, 10),
+  CUSTOMERS_DOT_MAX_ATTEMPTS: number(1, 1_000, 25),
+  CUSTOMERS_DOT_RETRY_BASE_MS: number(1, 3_600_000, 2_000),
+  PROVISION_API_URL: url('http:', 'https:'),
   TEMPORAL_ADDRESS: z.string().optional(),
   TEMPORAL_NAMESPACE: z.string().default('default'),
   TEMPORAL_CLI_PATH: z.string().optional(),
@@ -90,6 +110,13 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     port: values.PORT,
     gitlabDatabaseUrl: values.GITLAB_DATABASE_URL ?? null,
     customersDotDatabaseUrl: values.CUSTOMERS_DOT_DATABASE_URL ?? null,
+    customersDot: {
+      port: values.CUSTOMERS_DOT_PORT,
+      concurrency: values.CUSTOMERS_DOT_CONCURRENCY,
+      maxAttempts: values.CUSTOMERS_DOT_MAX_ATTEMPTS,
+      retryBaseMs: values.CUSTOMERS_DOT_RETRY_BASE_MS,
+    },
+    provisionApiUrl: values.PROVISION_API_URL ?? null,
     temporal: temporalConfig(env as Record<string, string>, values.TEMPORAL_NAMESPACE),
     temporalNamespace: values.TEMPORAL_NAMESPACE,
     temporalCliPath: values.TEMPORAL_CLI_PATH ?? null,

@@ -15,14 +15,17 @@ export default async function globalSetup(): Promise<void> {
     await mkdir(dataDir);
     const databaseUrl = await createGitlabDatabase(servers.postgres, policy);
     await installFaults(databaseUrl);
-    const service = await startServiceProcess({
-      DATA_DIR: dataDir,
-      GITLAB_DATABASE_URL: databaseUrl,
-      TEMPORAL_ADDRESS: servers.temporal.address,
-      TEMPORAL_NAMESPACE: policy,
-      TEMPORAL_UI_URL: 'http://temporal.example',
-      PROVISION_FAILURE_POLICY: policy,
-    });
+    const service = await startServiceProcess(
+      {
+        DATA_DIR: dataDir,
+        GITLAB_DATABASE_URL: databaseUrl,
+        TEMPORAL_ADDRESS: servers.temporal.address,
+        TEMPORAL_NAMESPACE: policy,
+        TEMPORAL_UI_URL: 'http://temporal.example',
+        PROVISION_FAILURE_POLICY: policy,
+      },
+      ['--only', 'api,worker'],
+    );
     running.stops.push(() => service.stop());
     return { apiUrl: service.apiUrl, databaseUrl, dataDir, temporalNamespace: policy };
   };

@@ -22,7 +22,13 @@ export async function startServiceProcess(
   args: string[] = [],
 ): Promise<ServiceProcess> {
   const child = spawn(process.execPath, [MAIN, 'start', ...args], {
-    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', PORT: '0', ...env },
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: process.env['HOME'] ?? '',
+      PORT: '0',
+      CUSTOMERS_DOT_PORT: '0',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let progress = '';

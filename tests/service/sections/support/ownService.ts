@@ -27,15 +27,18 @@ export async function startOwnService(
     createTemporalNamespace(environment.temporalCli, environment.temporalAddress, name),
     mkdir(dataDir),
   ]);
-  const service = await startServiceProcess({
-    DATA_DIR: dataDir,
-    GITLAB_DATABASE_URL: databaseUrl,
-    TEMPORAL_ADDRESS: environment.temporalAddress,
-    TEMPORAL_NAMESPACE: name,
-    TEMPORAL_UI_URL: 'http://temporal.example',
-    PROVISION_FAILURE_POLICY: policy,
-    PROVISION_WAIT_MS: '20000',
-  });
+  const service = await startServiceProcess(
+    {
+      DATA_DIR: dataDir,
+      GITLAB_DATABASE_URL: databaseUrl,
+      TEMPORAL_ADDRESS: environment.temporalAddress,
+      TEMPORAL_NAMESPACE: name,
+      TEMPORAL_UI_URL: 'http://temporal.example',
+      PROVISION_FAILURE_POLICY: policy,
+      PROVISION_WAIT_MS: '20000',
+    },
+    ['--only', 'api,worker'],
+  );
   const client = await ServiceClient.for({
     apiUrl: service.apiUrl,
     databaseUrl,

@@ -1,0 +1,65 @@
+import express from 'express';
+import helmet from 'helmet';
+import { liveness, readiness } from '../api/health';
+import { requestId } from '../api/requestId';
+import { requestLog } from '../api/requestLog';
+import { startCustomersDot } from '../cdot/part';
+import { openSigningKeys } from '../issuer/keys';
+import { createIssuerRouter } from '../issuer/router';
+import { listen } from './api';
+import type { Cleanups } from './cleanups';
+import { graceMs } from './grace';
+import type { Servers } from './localServers';
+import { findRuntime } from './runtimeFile';
+import type { ServiceOptions } from './service';
+import { orExplain } from './startError';
+
+// An API that uses up its wait still has to send its answer.
+const BEYOND_THE_WAIT_MS = 5_000;
+
+/**
+ * Starts the part `cdot`: CustomersDot's worker, and an HTTP server for its health and its public keys.
+ * @param apiUrl the API of this process, if it runs one
+ * @returns the HTTP server's address
+ */
+export async function startCustomersDotPart(
+  { config, log, onProgress }: ServiceOptions,
+  servers: Servers,
+  apiUrl: string | null,
+  cleanups: Cleanups,
+): Promise<string> {
+  const { customersDot, subscriptionPortalUrl } = config;
+  const keys = openSigningKeys(config.dataDir);
+  await keys(); // a damaged file is better found now
+  onProgress("starting CustomersDot's worker");
+  const part = await orExplain(
+    startCustomersDot({
+      log,
+      keys,
+      databaseUrl: await servers.customersDotDatabase(),
+      // Looked up for each request: an API on the same data directory may come later, or come back elsewhere.
+      api: async () => {
+        const url = config.provisionApiUrl ?? apiUrl ?? (await findRuntime(config.dataDir)).apiUrl;
+        return url === null ? null : { url, issuer: subscriptionPortalUrl ?? url };
+      },
+      concurrency: customersDot.concurrency,
+      maxTries: customersDot.maxAttempts,
+      retryBaseMs: customersDot.retryBaseMs,
+      timeoutMs: config.waitMs + BEYOND_THE_WAIT_MS,
+      graceMs: graceMs(config),
+    }),
+    'CUSTOMERS_DOT_DATABASE_URL cannot be used, or its role may not create tables',
+  );
+  cleanups.add(() => part.stop());
+  const address = { name: "CustomersDot's side", host: config.host, port: customersDot.port, onProgress };
+  const server = await listen(address, (url) =>
+    express()
+      .set('etag', false)
+      .use(requestId, requestLog(log), helmet())
+      .get('/-/liveness', liveness)
+      .get('/-/readiness', readiness(part.checks))
+      .use(createIssuerRouter(keys, () => subscriptionPortalUrl ?? url)),
+  );
+  cleanups.add(() => server.stop(graceMs(config)));
+  return server.url;
+}

@@ -1,0 +1,22 @@
+/** The service cannot start as it is configured. One line that names the variable and says why. */
+export class StartError extends Error {
+  readonly code = 'start_failed';
+}
+
+/**
+ * Waits for a part of the start, and says in words of the configuration what was wrong with it.
+ * @throws StartError
+ */
+export async function orExplain<T>(work: Promise<T>, what: string): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw new StartError(`${what}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { message, code } = error as Error & { code?: unknown };
+  const text = (message || (typeof code === 'string' ? code : String(error))).split('\n', 1)[0] ?? '';
+  return text.trim();
+}
