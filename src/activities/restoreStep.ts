@@ -2,8 +2,9 @@ import { Context } from '@temporalio/activity';
 import { passFence } from '../db/fence';
 import { findStep, recordStep, recordUndo } from '../db/ledger';
 import { deleteFollowUps } from '../db/outbox';
-import { withTransaction } from '../db/pool';
-import { restoreRow } from '../db/rows';
+import { withTransaction, type Tx } from '../db/pool';
+import { restoreRow, type RowChange } from '../db/rows';
+import { databaseFailure } from '../db/sqlState';
 import { askedSections } from '../domain/askedSections';
 import type { SectionEntries } from '../domain/failures';
 import type { STEPS } from '../domain/steps';
@@ -41,9 +42,9 @@ export async function restoreStep(
       );
       for (const change of recorded.changes.toReversed()) {
         const { table, key } = change.after;
-        const isRestored = await restoreRow(tx, change);
-        (isRestored ? result.restored : result.kept).push({ table, key });
-        if (!isRestored) entries[change.section] = { status: 'error', message: CHANGED_SINCE };
+        const message = await restore(tx, change);
+        (message === null ? result.restored : result.kept).push({ table, key });
+        if (message !== null) entries[change.section] = { status: 'error', message };
       }
       result.entries = entries;
       await deleteFollowUps(tx, recorded.outboxIds);
@@ -51,4 +52,18 @@ export async function restoreStep(
     await recordUndo(tx, run, step, result);
     return result;
   });
+}
+
+/** @returns why the row was left as it is, or null when it was put back */
+async function restore(tx: Tx, change: RowChange): Promise<string | null> {
+  await tx.query('SAVEPOINT row');
+  try {
+    return (await restoreRow(tx, change)) ? null : CHANGED_SINCE;
+  } catch (error) {
+    // A trigger, or what other writers have made of the tables since: it would be refused again.
+    const failure = databaseFailure(error);
+    if (failure?.class !== 'refused') throw error;
+    await tx.query('ROLLBACK TO SAVEPOINT row');
+    return `Not rolled back: refused by the database (${failure.condition}, ${change.after.table})`;
+  }
 }

@@ -16,8 +16,11 @@ export type Ending = { answer: Answer } | { failure: Error };
 export interface Saga {
   /** Runs the asked steps in order. Leaves all of them or, where the policy asks for it, none in effect. */
   apply(): Promise<Ending>;
-  /** Undoes every step that was begun, newest first; retried until it can be done, also in a cancelled run. */
-  undo(): Promise<void>;
+  /**
+   * Undoes every step that was begun, newest first; retried until it can be done, also in a cancelled run.
+   * @returns the first bug that left a step as it is, the others being undone; null when all are
+   */
+  undo(): Promise<Error | null>;
 }
 
 /**
@@ -34,10 +37,16 @@ export function createSaga(input: StepInput, newerSync: () => number | null): Sa
 
   const undo = () =>
     CancellationScope.nonCancellable(async () => {
+      let bug: Error | null = null;
       for (const step of begun.toReversed()) {
-        const undone = await executeVisibly(step.undo, undoSummary(step.undo), [input]);
-        Object.assign(entries, undone.entries);
+        try {
+          const undone = await executeVisibly(step.undo, undoSummary(step.undo), [input]);
+          Object.assign(entries, undone.entries);
+        } catch (error) {
+          bug ??= error as Error;
+        }
       }
+      return bug;
     });
 
   const runStep = async (step: Step) => {
@@ -60,7 +69,8 @@ export function createSaga(input: StepInput, newerSync: () => number | null): Sa
       }
     } catch (error) {
       const newer = supersededBy(error, newerSync());
-      if (policy === 'compensate' || newer) await undo();
+      const bug = policy === 'compensate' || newer ? await undo() : null;
+      if (bug) return { failure: bug };
       if (newer) return { answer: supersededAnswer(newer.by) };
       if (!(error instanceof StepRefused)) return { failure: error as Error };
     }
