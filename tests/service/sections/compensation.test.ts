@@ -221,20 +221,20 @@ describe('an error that nobody foresaw is a 500 after a few tries, and everythin
   });
 });
 
+/** Lets the third step wait, does something else meanwhile, then lets the step fail for good. */
+async function meanwhile(id: string, work: () => Promise<unknown>) {
+  await faults.set(id, 'subscription_add_on_purchases', '40001');
+  const answer = client.provision(id, FULL);
+  await until(async () => (await faults.hits(id)) > 0);
+  await work();
+  await faults.set(id, 'subscription_add_on_purchases', 'P0001');
+  return await answer;
+}
+
+const ADD_ONS = failed('Add-on purchases', RAISED, 'subscription_add_on_purchases');
+
 describe('another writer changed a row meanwhile', () => {
   const CHANGED_SINCE = 'Not rolled back: changed since by another writer';
-
-  /** Lets the third step wait, does something else meanwhile, then lets the step fail for good. */
-  async function meanwhile(id: string, work: () => Promise<unknown>) {
-    await faults.set(id, 'subscription_add_on_purchases', '40001');
-    const answer = client.provision(id, FULL);
-    await until(async () => (await faults.hits(id)) > 0);
-    await work();
-    await faults.set(id, 'subscription_add_on_purchases', 'P0001');
-    return await answer;
-  }
-
-  const ADD_ONS = failed('Add-on purchases', RAISED, 'subscription_add_on_purchases');
 
   test('its value stays and the section says so; all other rows are restored', async () => {
     const id = await provisionedNamespace();
@@ -286,6 +286,31 @@ describe('another writer changed a row meanwhile', () => {
     );
     expect(told(answer)).toEqual([DONE, DONE, DONE, ADD_ONS]);
     expect(await only(client, 'gitlab_subscriptions', id)).toMatchObject({ seats_in_use: 9, seats: 10 });
+  });
+});
+
+describe('the database refuses to put a row back', () => {
+  test('that section says so; all other rows are restored', async () => {
+    const id = await provisionedNamespace();
+    const before = await everything(client, id);
+    const answer = await meanwhile(id, () => faults.set(id, 'gitlab_subscriptions', 'P0001'));
+    const kept = 'Not rolled back: refused by the database (raise_exception, gitlab_subscriptions)';
+    expect(told(answer)).toEqual([kept, DONE, DONE, ADD_ONS]);
+    expect(answer.status).toBe(422);
+    const after = await everything(client, id);
+    expect(after['gitlab_subscriptions']).toMatchObject([{ seats: 12 }]);
+    expect({ ...after, gitlab_subscriptions: [] }).toEqual({ ...before, gitlab_subscriptions: [] });
+  });
+
+  test('for a reason that nobody foresaw: 500, and the other steps are undone all the same', async () => {
+    const id = await provisionedNamespace();
+    const before = await everything(client, id);
+    const answer = await meanwhile(id, () => faults.set(id, 'namespace_limits', 'XX000'));
+    expect(answer.status).toBe(500);
+    const after = await everything(client, id);
+    expect(after['namespace_limits']).toMatchObject([{ additional_purchased_storage_size: '1024' }]);
+    expect(after['gitlab_subscriptions']).toEqual(before['gitlab_subscriptions']);
+    expect(after['gitlab_subscription_histories']).toEqual([]);
   });
 });
 
