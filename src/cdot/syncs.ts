@@ -13,6 +13,12 @@ export interface Sync {
   requestedAt: string;
 }
 
+export interface Requested {
+  sync: Sync;
+  /** False: an older one, sent by force. */
+  isLatest: boolean;
+}
+
 export interface Recorded {
   sync: Sync;
   /** False: the attributes are those of the namespace's last sync, which is sent again. */
@@ -53,7 +59,7 @@ export async function recordSync(pool: Pool, namespaceId: string, attrs: Attribu
  *   a newer one
  * @throws ResyncRefused
  */
-export async function resync(pool: Pool, syncId: number, options: { force: boolean }): Promise<Sync> {
+export async function resync(pool: Pool, syncId: number, options: { force: boolean }): Promise<Requested> {
   return withTransaction(pool, async (tx) => {
     const { rows } = await tx.query<SyncRow>(`SELECT * FROM gitlab_namespaces_syncs WHERE id = $1`, [syncId]);
     const found = rows[0];
@@ -69,7 +75,7 @@ export async function resync(pool: Pool, syncId: number, options: { force: boole
     }
     const row = await touchRow(tx, found.id);
     await enqueue(tx, { namespace_id: found.namespace_id, sync_id: isLatest ? null : syncId }, {});
-    return toSync(row);
+    return { sync: toSync(row), isLatest };
   });
 }
 

@@ -1,14 +1,18 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { ResyncRefused } from '../cdot/syncs';
 import { ConfigError, loadConfig } from '../config/config';
 import { migrateProvisioning } from '../db/migrate';
 import { loadSigningKeys, SigningKeysDamaged } from '../issuer/keys';
+import { RotationRefused } from '../issuer/rotate';
 import { signToken } from '../issuer/token';
 import { LocalServerError } from '../local/errors';
+import { keysCommand } from './keysCommand';
 import { findRuntime } from './runtimeFile';
 import { PARTS } from './service';
 import { parseParts, start } from './start';
 import { StartError } from './startError';
+import { syncCommands } from './syncCommands';
 
 // The only place that looks at the process: everything else is handed what it needs.
 const environment = process.env;
@@ -80,10 +84,18 @@ program
     console.log(await signToken(await loadSigningKeys(config.dataDir), { issuer: apiUrl }));
   });
 
+program.addCommand(keysCommand(environment));
+for (const command of syncCommands(environment)) program.addCommand(command);
+
 program.parseAsync().catch((error: unknown) => {
-  const isExpected = [ConfigError, LocalServerError, StartError, SigningKeysDamaged].some(
-    (kind) => error instanceof kind,
-  );
+  const isExpected = [
+    ConfigError,
+    LocalServerError,
+    StartError,
+    SigningKeysDamaged,
+    RotationRefused,
+    ResyncRefused,
+  ].some((kind) => error instanceof kind);
   console.error(isExpected ? `provisioner: ${(error as Error).message}` : error);
   process.exit(1);
 });

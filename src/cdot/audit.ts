@@ -1,0 +1,128 @@
+import type { Pool } from 'pg';
+import { isJsonObject } from '../domain/addOnInput';
+import type { AttemptState } from './attempts';
+import { changesBetween, type Change } from './changes';
+import { messageOf } from './verdict';
+
+/** A sync and all that came of it, as `provisioner syncs --json` prints it. Times are ISO 8601, in UTC. */
+export interface AuditedSync {
+  sync_id: number;
+  namespace_id: string;
+  attrs: unknown;
+  attrs_sha256: string;
+  created_at: string;
+  /** What differs from the namespace's previous sync; null: this is its first. */
+  changes: Change[] | null;
+  attempts: AuditedAttempt[];
+}
+
+export interface AuditedAttempt {
+  id: number;
+  /** Counted from 1 since the sync was last asked to be sent. */
+  try: number;
+  state: AttemptState;
+  http_status: number | null;
+  /** The answer's message, or why there was none. */
+  message: string | null;
+  /** The answer's entry of each section. */
+  payload: unknown;
+  created_at: string;
+  finished_at: string | null;
+  duration_ms: number | null;
+  /** When a failed one is tried again. */
+  retry_at: string | null;
+  correlation_id: string;
+  workflow_id: string | null;
+  run_id: string | null;
+  run_url: string | null;
+}
+
+export interface AuditFilter {
+  namespaceId: string | null;
+  /** Only those whose last attempt failed, partially or as a whole. */
+  failed: boolean;
+  /** At most so many, the newest ones. */
+  limit: number;
+}
+
+/** Lists syncs with their attempts, both in the order in which they were made. */
+export async function listSyncs(pool: Pool, filter: AuditFilter): Promise<AuditedSync[]> {
+  const { rows } = await pool.query<AuditRow>(LIST, [filter.namespaceId, filter.failed, filter.limit]);
+  return rows.map((row) => ({
+    sync_id: Number(row.id),
+    namespace_id: row.namespace_id,
+    attrs: row.attrs,
+    attrs_sha256: row.attrs_sha256,
+    created_at: iso(row.created_at),
+    changes: row.is_first ? null : changesBetween(row.previous_attrs, row.attrs),
+    attempts: row.attempts.map(toAttempt),
+  }));
+}
+
+/** The attempts of one sync that began at `since` or later, in order. */
+export async function attemptsOf(pool: Pool, syncId: number, since: string): Promise<AuditedAttempt[]> {
+  const { rows } = await pool.query<{ attempts: AttemptRow[] }>(
+    `SELECT coalesce(json_agg(t ORDER BY id), '[]') AS attempts FROM gitlab_namespaces_sync_attempts t
+     WHERE namespaces_sync_id = $1 AND created_at >= $2`,
+    [syncId, since],
+  );
+  return (rows[0]?.attempts ?? []).map(toAttempt);
+}
+
+const LIST = `
+  SELECT * FROM (
+    SELECT s.*, p.id IS NULL AS is_first, p.attrs AS previous_attrs, coalesce(a.attempts, '[]') AS attempts
+    FROM gitlab_namespaces_syncs s
+    LEFT JOIN LATERAL (
+      SELECT * FROM gitlab_namespaces_syncs
+      WHERE namespace_id = s.namespace_id AND id < s.id ORDER BY id DESC LIMIT 1
+    ) p ON true
+    LEFT JOIN LATERAL (
+      SELECT json_agg(t ORDER BY t.id) AS attempts, (array_agg(t.state ORDER BY t.id DESC))[1] AS last_state
+      FROM gitlab_namespaces_sync_attempts t WHERE namespaces_sync_id = s.id
+    ) a ON true
+    WHERE ($1::bigint IS NULL OR s.namespace_id = $1::bigint)
+      AND (NOT $2::boolean OR a.last_state IN ('failed', 'partially_failed'))
+    ORDER BY s.id DESC LIMIT $3
+  ) newest ORDER BY id`;
+
+interface AuditRow {
+  id: string;
+  namespace_id: string;
+  attrs: unknown;
+  attrs_sha256: string;
+  created_at: string;
+  is_first: boolean;
+  previous_attrs: unknown;
+  attempts: AttemptRow[];
+}
+
+/** A row as JSON: its numbers are numbers. */
+interface AttemptRow extends Omit<AuditedAttempt, 'message' | 'payload' | 'finished_at'> {
+  updated_at: string;
+  response: unknown;
+  error: string | null;
+}
+
+function toAttempt(row: AttemptRow): AuditedAttempt {
+  return {
+    id: row.id,
+    try: row.try,
+    state: row.state,
+    http_status: row.http_status,
+    message: row.error ?? messageOf(row.response),
+    payload: isJsonObject(row.response) ? (row.response['payload'] ?? null) : null,
+    created_at: iso(row.created_at),
+    finished_at: row.state === 'started' ? null : iso(row.updated_at),
+    duration_ms: row.duration_ms,
+    retry_at: row.retry_at === null ? null : iso(row.retry_at),
+    correlation_id: row.correlation_id,
+    workflow_id: row.workflow_id,
+    run_id: row.run_id,
+    run_url: row.run_url,
+  };
+}
+
+function iso(time: string): string {
+  return new Date(time).toISOString();
+}

@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import { attemptsOf, type AuditedAttempt } from './audit';
+import { ANY_WORKER } from './liveness';
+import type { Sync } from './syncs';
+
+/** What happens to a sync while somebody waits for it. */
+export type Progress =
+  /** No worker runs on this database now. */
+  | { kind: 'no_worker' }
+  /** An attempt began or ended. */
+  | { kind: 'attempt'; attempt: AuditedAttempt };
+
+/** How a request to send a sync ended. */
+export type Outcome =
+  | { kind: 'attempt'; attempt: AuditedAttempt }
+  /** A newer sync of the namespace was recorded and is sent instead. */
+  | { kind: 'overtaken'; by: number };
+
+const LOOK_EVERY_MS = 150;
+
+/**
+ * Follows a sync from the moment it was asked to be sent until nothing more will come of that.
+ * @param isLatest false: it is an older one, which is sent by itself and not overtaken by others
+ */
+export async function followSync(
+  pool: Pool,
+  sync: Sync,
+  isLatest: boolean,
+  onProgress: (progress: Progress) => void,
+): Promise<Outcome> {
+  const seen = new Set<string>();
+  const tell = (key: string, progress: Progress) => {
+    if (!seen.has(key)) onProgress(progress);
+    seen.add(key);
+  };
+  for (;;) {
+    const attempts = await attemptsOf(pool, sync.id, sync.requestedAt);
+    for (const attempt of attempts) {
+      tell(`${attempt.id} ${attempt.state}`, { kind: 'attempt', attempt });
+    }
+    const last = attempts.at(-1);
+    if (last && last.state !== 'started' && last.retry_at === null) return { kind: 'attempt', attempt: last };
+    if (last?.state !== 'started') {
+      const by = isLatest ? await overtakenBy(pool, sync, last) : null;
+      if (by !== null) return { kind: 'overtaken', by };
+      if (!(await isAnyWorkerAlive(pool))) tell('no worker', { kind: 'no_worker' });
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+}
+
+/** A newer sync that has been sent since, so that ours will not be: only the latest matters. */
+async function overtakenBy(pool: Pool, sync: Sync, last: AuditedAttempt | undefined): Promise<number | null> {
+  const { rows } = await pool.query<{ id: string | null }>(
+    `SELECT max(namespaces_sync_id) AS id FROM gitlab_namespaces_sync_attempts
+     WHERE namespace_id = $1 AND namespaces_sync_id > $2 AND id > $3 AND created_at >= $4`,
+    [sync.namespaceId, sync.id, last?.id ?? 0, sync.requestedAt],
+  );
+  const id = rows[0]?.id ?? null;
+  return id === null ? null : Number(id);
+}
+
+async function isAnyWorkerAlive(pool: Pool): Promise<boolean> {
+  const { rows } = await pool.query<{ alive: boolean }>(ANY_WORKER);
+  return rows[0]?.alive ?? false;
+}

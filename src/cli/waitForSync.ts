@@ -1,0 +1,65 @@
+import type { Pool } from 'pg';
+import { followSync, type Outcome, type Progress } from '../cdot/follow';
+import type { AuditedAttempt } from '../cdot/audit';
+import type { Requested } from '../cdot/syncs';
+import { isJsonObject } from '../domain/addOnInput';
+import { SECTIONS } from '../domain/sections';
+import { STATE_COLOURS, seconds } from './syncsTable';
+import { oneLine, paint } from './table';
+import type { Terminal } from './terminal';
+
+/** How `--wait` ends the command. */
+const EXIT_CODES = { completed: 0, partially_failed: 2, skipped: 3, failed: 1, started: 1 } as const;
+
+/** Shows what happens to a sync, then its outcome section by section. @returns the exit code */
+export async function waitForSync(
+  pool: Pool,
+  { sync, isLatest }: Requested,
+  terminal: Terminal,
+): Promise<number> {
+  const outcome = await followSync(pool, sync, isLatest, (progress) => {
+    const line = describeProgress(progress);
+    if (line !== null) terminal.progress(line);
+  });
+  for (const line of describeOutcome(sync.id, outcome, terminal.isColoured)) terminal.print(line);
+  return outcome.kind === 'overtaken' ? EXIT_CODES.skipped : EXIT_CODES[outcome.attempt.state];
+}
+
+function describeProgress(progress: Progress): string | null {
+  if (progress.kind === 'no_worker') {
+    return 'No worker of CustomersDot runs on this database: the sync waits for one (npm start)';
+  }
+  const { id, try: tries, state, message, retry_at } = progress.attempt;
+  if (state === 'started') return `Attempt ${id}, try ${tries}: sent`;
+  if (retry_at === null) return null; // the outcome follows
+  return oneLine(`Attempt ${id}, try ${tries}: ${message ?? state}; again at ${retry_at}`);
+}
+
+function describeOutcome(syncId: number, outcome: Outcome, isColoured: boolean): string[] {
+  if (outcome.kind === 'overtaken') {
+    return [`Sync ${syncId}: ${paint('skipped', 'dim', isColoured)}, sync ${outcome.by} was sent instead`];
+  }
+  const { attempt } = outcome;
+  const { state, http_status, duration_ms, message, run_url } = attempt;
+  const status = http_status === null ? 'no answer' : `HTTP ${http_status}`;
+  const title = paint(state, STATE_COLOURS[state], isColoured);
+  return [
+    `Sync ${syncId}: ${title} (${status}, ${seconds(duration_ms ?? 0)})`,
+    ...(message === null ? [] : [`  ${oneLine(message)}`]),
+    ...sectionLines(attempt),
+    ...(run_url === null ? [] : [`  Run: ${oneLine(run_url)}`]),
+  ];
+}
+
+function sectionLines({ state, payload }: AuditedAttempt): string[] {
+  if (!(state === 'completed' || state === 'partially_failed') || !isJsonObject(payload)) return [];
+  const width = Math.max(...SECTIONS.map((section) => section.length));
+  return SECTIONS.map((section) => `  ${section.padEnd(width)}  ${oneLine(describeEntry(payload[section]))}`);
+}
+
+function describeEntry(entry: unknown): string {
+  if (entry === null || entry === undefined) return 'not asked';
+  if (!isJsonObject(entry)) return JSON.stringify(entry);
+  const { status, message } = entry;
+  return [status, message].filter((text) => typeof text === 'string').join(': ');
+}
