@@ -191,6 +191,30 @@ describe('everything on one machine', () => {
   });
 });
 
+describe('npm start', () => {
+  test('ends with exit code 0 when it gets SIGTERM', async () => {
+    const child = spawn('npm', ['start', '--', '--only', 'api,worker'], {
+      cwd: path.join(__dirname, '../..'),
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        HOME: process.env['HOME'] ?? '',
+        PORT: '0',
+        DATA_DIR: await newDirectory('npm-start'),
+        GITLAB_DATABASE_URL: environment.independent.databaseUrl,
+        TEMPORAL_ADDRESS: environment.temporalAddress,
+        TEMPORAL_NAMESPACE: environment.independent.temporalNamespace,
+      },
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.stderr.on('data', (data: Buffer) => data.toString().includes('Ctrl-C stops it') && resolve());
+      child.on('exit', reject);
+    });
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+    expect(child.exitCode).toBe(0);
+  });
+});
+
 describe('logs', () => {
   test('are one JSON object a line, with a request’s ids and neither its token nor its body', async () => {
     const DATA_DIR = await newDirectory('logs');
