@@ -113,7 +113,7 @@ describe('the history of a run that took each way replays on the code that made 
 /** Takes out what a history tells of the machine that it was recorded on: paths in stack traces, host names. */
 function withoutMachine(history: string): string {
   const root = path.join(__dirname, '../../..');
-  return history.replaceAll(root, '').replaceAll(hostname(), 'host');
+  return history.replaceAll(root, '').replaceAll(`@${hostname()}`, '@host');
 }
 
 /** The history of the last run of a namespace as `temporal workflow show --output json` prints it. */
