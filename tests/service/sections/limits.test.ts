@@ -80,7 +80,7 @@ describe('compute minutes', () => {
          updated_at = '2026-01-01 01:02:03.000001' WHERE id = $1`,
       [id, ...Object.values(NOTIFIED)],
     );
-    const months = values.thisMonth === false ? [1] : [0, 1];
+    const months = values.thisMonth === false ? [1] : [1, 0];
     for (const ago of months) {
       await client.db.query(
         `INSERT INTO ci_namespace_monthly_usages (namespace_id, date, notification_level, amount_used)
@@ -113,11 +113,11 @@ describe('compute minutes', () => {
 
   test('a changed limit resets the notification level of this month, not of the last', async () => {
     const id = await notifiedNamespace();
-    const before = (await client.snapshot(id))['ci_namespace_monthly_usages'];
+    const [last, current] = (await client.snapshot(id))['ci_namespace_monthly_usages'] ?? [];
     await sync(id, { compute_minutes: { shared_runners_minutes_limit: 200 } });
     expect(await levelsOf(id)).toEqual([100, 30]);
     const after = (await client.snapshot(id))['ci_namespace_monthly_usages'];
-    expect(after).toEqual([{ ...before?.[0], notification_level: 100 }, before?.[1]]);
+    expect(after).toEqual([last, { ...current, notification_level: 100 }]);
   });
 
   test('no usage row is made where there is none for this month', async () => {
