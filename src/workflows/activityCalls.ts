@@ -50,9 +50,11 @@ export function executeVisibly<Name extends keyof Activities>(
   return scheduleActivity<Result<Name>>(name, args, { ...REGULAR, activityId: name, summary });
 }
 
-/** The failure that an activity will never get over, or null when trying again may help. */
+/**
+ * The failure that an activity will never get over, or null when trying again may help. A regular activity's comes
+ * wrapped in an ActivityFailure, a local one's as it is.
+ */
 export function permanentCause(error: unknown): ApplicationFailure | null {
-  if (!(error instanceof ActivityFailure)) return null;
-  const { cause } = error;
+  const cause = error instanceof ActivityFailure ? error.cause : error;
   return cause instanceof ApplicationFailure && cause.nonRetryable ? cause : null;
 }
