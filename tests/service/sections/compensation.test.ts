@@ -107,6 +107,13 @@ describe.each([
   });
 });
 
+test('what is refused for good is not tried again', async () => {
+  const id = await provisionedNamespace();
+  await faults.set(id, 'subscription_add_on_purchases', 'P0001', 1);
+  expect((await client.provision(id, FULL)).status).toBe(422);
+  expect(await faults.hits(id)).toBe(1);
+});
+
 test('a sync that is undone can be sent again and is then applied', async () => {
   const id = await provisionedNamespace();
   await faults.set(id, 'subscription_add_on_purchases', 'P0001');
