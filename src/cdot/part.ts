@@ -18,8 +18,6 @@ export interface CustomersDotOptions {
   retryBaseMs: number;
   /** Milliseconds that one request may take. */
   timeoutMs: number;
-  /** Milliseconds that running requests get when it is stopped. */
-  graceMs: number;
 }
 
 /** CustomersDot's side, at work. */
@@ -52,7 +50,6 @@ export async function startCustomersDot(options: CustomersDotOptions): Promise<R
     pool,
     log,
     concurrency,
-    graceMs: options.graceMs,
     work: (delivery, job) => deliver(delivering, delivery, job),
   });
   return {

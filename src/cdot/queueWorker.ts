@@ -15,8 +15,6 @@ export interface QueueWorkerOptions {
   log: Logger;
   /** Jobs at the same time. */
   concurrency: number;
-  /** Milliseconds that running jobs get when the worker is stopped. */
-  graceMs: number;
   work: (delivery: Delivery, job: Job) => Promise<void>;
 }
 
@@ -27,7 +25,9 @@ export interface QueueWorker {
 }
 
 const POLL_MS = 1_000;
-const RECLAIM_MS = 5_000;
+const RECLAIM_MS = 2_000;
+// What is given up then is sent again, and the API joins the two.
+const GRACE_MS = 3_000;
 const HAND_BACK_MS = 3_000;
 const RESTART_MS = 2_000;
 
@@ -88,7 +88,7 @@ async function runUntilLost(
     const end = await Promise.race(ends);
     onRunning(false);
     if (end !== 'stopped') giveUp.abort();
-    if (end !== 'ended') await stopRunner(runner, giveUp, options.graceMs);
+    if (end !== 'ended') await stopRunner(runner, giveUp);
     if (end !== 'stopped') throw new Error(`the queue worker was lost: ${end}`);
   } finally {
     giveUp.abort();
@@ -97,11 +97,11 @@ async function runUntilLost(
 }
 
 /** Waits for running jobs, at last only for what they do when their requests are given up. */
-async function stopRunner(runner: Runner, giveUp: AbortController, graceMs: number): Promise<void> {
-  const grace = setTimeout(() => giveUp.abort(), graceMs);
+async function stopRunner(runner: Runner, giveUp: AbortController): Promise<void> {
+  const grace = setTimeout(() => giveUp.abort(), GRACE_MS);
   const limit = new AbortController();
   // Without the database the runner keeps trying to hand its jobs back; whoever lives on takes them over anyway.
-  const patience = sleep(graceMs + HAND_BACK_MS, undefined, { signal: limit.signal }).catch(() => undefined);
+  const patience = sleep(GRACE_MS + HAND_BACK_MS, undefined, { signal: limit.signal }).catch(() => undefined);
   await Promise.race([runner.stop().catch(() => undefined), patience]);
   limit.abort();
   clearTimeout(grace);

@@ -25,14 +25,14 @@ export async function reclaimFromDeadWorkers(pool: Pool): Promise<Reclaimed> {
   });
 }
 
-// A worker takes its lock just when it begins: those that hold something for a few seconds only are left alone.
+// A worker takes its lock just when it begins: what is held for a moment only is left alone.
 const DEAD_WORKERS = `
   WITH holders AS MATERIALIZED (
     SELECT worker_id FROM gitlab_namespaces_sync_attempts
-    WHERE state = 'started' AND created_at < now() - interval '5 seconds'
+    WHERE state = 'started' AND created_at < now() - interval '2 seconds'
     UNION
     SELECT locked_by FROM graphile_worker.jobs
-    WHERE task_identifier = $1 AND locked_at < now() - interval '5 seconds' AND locked_by IS NOT NULL
+    WHERE task_identifier = $1 AND locked_at < now() - interval '2 seconds' AND locked_by IS NOT NULL
   )
   SELECT worker_id FROM holders WHERE ${isDead('worker_id')}`;
 

@@ -46,7 +46,6 @@ export async function startCustomersDotPart(
       maxTries: customersDot.maxAttempts,
       retryBaseMs: customersDot.retryBaseMs,
       timeoutMs: config.waitMs + BEYOND_THE_WAIT_MS,
-      graceMs: graceMs(config),
     }),
     'CUSTOMERS_DOT_DATABASE_URL cannot be used, or its role may not create tables',
   );
