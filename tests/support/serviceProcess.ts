@@ -12,6 +12,8 @@ export interface ServiceProcess {
   progress(): string;
   /** What it has logged: one JSON object a line. */
   log(): string;
+  /** Settles when the process has ended. */
+  ended: Promise<unknown>;
   /** Sends a signal, waits for the end. @returns the exit code */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -45,6 +47,7 @@ export async function startServiceProcess(
     apiUrl: /API +(\S+)/.exec(progress)?.[1] ?? '',
     progress: () => progress,
     log: () => log,
+    ended,
     stop: async (signal = 'SIGTERM') => {
       child.kill(signal);
       await ended;

@@ -1,0 +1,119 @@
+import { mkdtemp, mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { ensureDatabase } from '../../../src/local/ensureDatabase';
+import { prepareGitlabDatabase } from '../../../src/local/gitlabDatabase';
+import { freePort } from '../../../src/local/ports';
+import { startPostgres, type LocalPostgres } from '../../../src/local/postgres';
+import { temporalCli } from '../../../src/local/temporalCli';
+import { startTemporalServer, type LocalTemporalServer } from '../../../src/local/temporalServer';
+import { eventually } from '../../support/eventually';
+import { startProxy, type Proxy } from '../../support/proxy';
+import { CLI_CACHE } from '../../support/servers';
+import { Supervised } from './supervised';
+
+/** The ways between the parts that can be disturbed, each with a proxy of its own. */
+export type Way = 'client-api' | 'api-postgres' | 'worker-postgres' | 'api-temporal' | 'worker-temporal';
+
+/** Real processes of every part, on real servers, connected through proxies. */
+export interface Cluster {
+  ways: Record<Way, Proxy>;
+  api: Supervised;
+  worker: Supervised;
+  /** Past all proxies, for the oracle. */
+  databaseUrl(): string;
+  temporalAddress(): string;
+  apiUrl: string;
+  /** Holds the keys of the API's issuer. */
+  apiDataDir: string;
+  postgres: Killable;
+  temporal: Killable;
+  stop(): Promise<void>;
+}
+
+/** A server that can be stopped or killed, and started again on the same data. */
+export interface Killable {
+  stop(): Promise<void>;
+  kill(): Promise<void>;
+  start(): Promise<void>;
+}
+
+/** Starts everything. The API and the worker are processes of their own. */
+export async function startCluster(): Promise<Cluster> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'provisioner-faults-'));
+  const cli = await temporalCli({ cacheDir: CLI_CACHE, env: process.env });
+  const startDatabase = () => startPostgres({ dataDir: path.join(directory, 'postgres'), port: 0 });
+  const startTemporal = () =>
+    startTemporalServer({ cli, dbFile: path.join(directory, 'temporal.db'), port: 0, uiPort: null });
+  let database: LocalPostgres = await startDatabase();
+  let temporal: LocalTemporalServer = await startTemporal();
+  await ensureDatabase(database.url('postgres'), 'gitlab');
+  await prepareGitlabDatabase(database.url('gitlab'));
+
+  const toPostgres = () => startProxy('127.0.0.1', database.port);
+  const toTemporal = () => startProxy('127.0.0.1', Number(temporal.address.split(':')[1]));
+  const apiPort = await freePort(0, '127.0.0.1');
+  const ways: Cluster['ways'] = {
+    'client-api': await startProxy('127.0.0.1', apiPort),
+    'api-postgres': await toPostgres(),
+    'worker-postgres': await toPostgres(),
+    'api-temporal': await toTemporal(),
+    'worker-temporal': await toTemporal(),
+  };
+  const part = async (name: 'api' | 'worker') => {
+    const DATA_DIR = path.join(directory, name);
+    await mkdir(DATA_DIR);
+    const GITLAB_DATABASE_URL = withPort(database.url('gitlab'), ways[`${name}-postgres`].port);
+    const TEMPORAL_ADDRESS = `127.0.0.1:${ways[`${name}-temporal`].port}`;
+    const env = { DATA_DIR, GITLAB_DATABASE_URL, TEMPORAL_ADDRESS, PORT: String(apiPort), LOG_LEVEL: 'warn' };
+    return new Supervised(env, ['--only', name]);
+  };
+  const api = await part('api');
+  const worker = await part('worker');
+  await eventually(async () => api.isUp && worker.isUp, 'API and worker are up', 60_000);
+
+  const aim = (port: number, ...names: Way[]) => names.forEach((name) => (ways[name].target.port = port));
+  return {
+    ways,
+    api,
+    worker,
+    databaseUrl: () => database.url('gitlab'),
+    temporalAddress: () => temporal.address,
+    apiUrl: `http://127.0.0.1:${ways['client-api'].port}`,
+    apiDataDir: path.join(directory, 'api'),
+    postgres: {
+      stop: () => database.stop(),
+      kill: async () => void process.kill(database.pid, 'SIGKILL'),
+      start: async () => {
+        database = await untilItStarts(startDatabase);
+        aim(database.port, 'api-postgres', 'worker-postgres');
+      },
+    },
+    temporal: {
+      stop: () => temporal.stop(),
+      kill: async () => void process.kill(temporal.pid, 'SIGKILL'),
+      start: async () => {
+        temporal = await untilItStarts(startTemporal);
+        aim(Number(temporal.address.split(':')[1]), 'api-temporal', 'worker-temporal');
+      },
+    },
+    stop: async () => {
+      await Promise.all([api.stop(), worker.stop()]);
+      await Promise.all(Object.values(ways).map((way) => way.close()));
+      await temporal.stop();
+      await database.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** After a kill, children of the killed server may hold its files for a moment. */
+async function untilItStarts<T>(start: () => Promise<T>): Promise<T> {
+  return eventually(() => start().catch(() => null), 'a server starts again', 60_000);
+}
+
+function withPort(url: string, port: number): string {
+  const changed = new URL(url);
+  changed.port = String(port);
+  return changed.href;
+}

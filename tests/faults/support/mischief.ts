@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cluster, Way } from './cluster';
+import type { Random } from './random';
+
+const WAYS: readonly Way[] = [
+  'client-api',
+  'api-postgres',
+  'worker-postgres',
+  'api-temporal',
+  'worker-temporal',
+];
+
+type Fault = (cluster: Cluster, random: Random) => Promise<string>;
+
+const pause = (random: Random, from: number, to: number) => sleep(random.between(from, to));
+
+/** What can happen to the parts. Each fault is over, and the way clear again, when its promise resolves. */
+const FAULTS: Record<string, Fault> = {
+  'kill worker': async ({ worker }) => {
+    worker.kill();
+    return '';
+  },
+  'kill API': async ({ api }) => {
+    api.kill();
+    return '';
+  },
+  'kill both': async ({ api, worker }) => {
+    api.kill();
+    worker.kill();
+    return '';
+  },
+  'restart PostgreSQL': async ({ postgres }, random) => {
+    await postgres.stop();
+    await pause(random, 0, 1500);
+    await postgres.start();
+    return '';
+  },
+  'kill PostgreSQL': async ({ postgres }, random) => {
+    await postgres.kill();
+    await pause(random, 0, 1000);
+    await postgres.start();
+    return '';
+  },
+  'restart Temporal': async ({ temporal }, random) => {
+    await temporal.stop();
+    await pause(random, 0, 1000);
+    await temporal.start();
+    return '';
+  },
+  'kill Temporal': async ({ temporal }, random) => {
+    await temporal.kill();
+    await pause(random, 0, 1000);
+    await temporal.start();
+    return '';
+  },
+  'reset connections': async ({ ways }, random) => {
+    const way = random.pick(WAYS);
+    ways[way].reset();
+    return way;
+  },
+  'cut the way': async ({ ways }, random) => {
+    const way = random.pick(WAYS);
+    await ways[way].refuse();
+    await pause(random, 100, 2000);
+    await ways[way].accept();
+    return way;
+  },
+  'half-open': async ({ ways }, random) => {
+    const way = random.pick(WAYS);
+    ways[way].stall();
+    await pause(random, 500, 6000);
+    ways[way].resume();
+    return way;
+  },
+  latency: async ({ ways }, random) => {
+    const way = random.pick(WAYS);
+    ways[way].latencyMs = random.between(5, 60);
+    ways[way].reset();
+    await pause(random, 500, 1500);
+    ways[way].latencyMs = 0;
+    ways[way].reset();
+    return way;
+  },
+};
+
+// Kills come more often than the rest: they are what this is about.
+const MENU = [
+  ...Array<string>(5).fill('kill worker'),
+  ...Array<string>(4).fill('kill API'),
+  ...Array<string>(2).fill('kill both'),
+  ...Object.keys(FAULTS).filter((name) => !/^kill (worker|API|both)$/.test(name)),
+];
+
+/** Does harm, one fault after the other, until told to stop. @returns what it did, in order */
+export async function makeMischief(
+  cluster: Cluster,
+  random: Random,
+  isOver: () => boolean,
+): Promise<string[]> {
+  const done: string[] = [];
+  while (!isOver()) {
+    await pause(random, 50, 900);
+    const name = random.pick(MENU);
+    const where = (await FAULTS[name]?.(cluster, random)) ?? '';
+    done.push(where === '' ? name : `${name} (${where})`);
+  }
+  return done;
+}
