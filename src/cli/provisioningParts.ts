@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createActivities } from '../activities';
 import { createApp } from '../api/app';
 import { createTokenVerifier } from '../api/auth/verifyToken';
@@ -16,7 +15,7 @@ import { listen } from './api';
 import type { Cleanups } from './cleanups';
 import { graceMs } from './grace';
 import type { Servers } from './localServers';
-import type { ServiceOptions } from './service';
+import type { ServiceOptions } from './parts';
 import { orExplain } from './startError';
 
 /** Where the parts `api` and `worker` can be found. */
@@ -74,10 +73,8 @@ export async function startProvisioning(
     const worker = await startWorker(temporal, activities);
     worker.done.catch((error: unknown) => onFatal(`the worker died: ${String(error)}`));
     cleanups.add(() => worker.stop());
-    checks['worker'] = async () => {
-      if (!worker.isRunning()) throw new Error('the worker is not polling');
-      await sleep(0);
-    };
+    checks['worker'] = () =>
+      worker.isRunning() ? Promise.resolve() : Promise.reject(new Error('the worker is not polling'));
   }
   if (!parts.includes('api')) return { apiUrl: null, uiUrl };
 

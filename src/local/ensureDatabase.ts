@@ -6,6 +6,7 @@ const EXISTS_ALREADY = ['42P04', '23505'];
 /** Creates the database unless it exists. `adminUrl` is of another database of the same server. */
 export async function ensureDatabase(adminUrl: string, name: string): Promise<void> {
   const client = new Client({ connectionString: adminUrl });
+  client.on('error', () => undefined); // the query that is running reports it
   await client.connect();
   try {
     const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [name]);
