@@ -6,7 +6,7 @@ export interface Backoff {
   random: () => number;
 }
 
-export const MAX_DELAY_MS = 60 * 60 * 1000;
+const MAX_DELAY_MS = 60 * 60 * 1000;
 
 /**
  * Milliseconds until the next try after `failures` (1 or more) in a row: about `baseMs` × 2^(failures − 1), a quarter

@@ -11,7 +11,7 @@ import type { Cleanups } from './cleanups';
 import { graceMs } from './grace';
 import type { Servers } from './localServers';
 import { findRuntime } from './runtimeFile';
-import type { ServiceOptions } from './service';
+import type { ServiceOptions } from './parts';
 import { orExplain } from './startError';
 
 // An API that uses up its wait still has to send its answer.

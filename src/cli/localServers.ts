@@ -9,7 +9,7 @@ import { startTemporalServer } from '../local/temporalServer';
 import { findRuntime, type Runtime } from './runtimeFile';
 
 /** A Temporal server and its UI. */
-export interface TemporalAddress extends NonNullable<Config['temporal']> {
+interface TemporalAddress extends NonNullable<Config['temporal']> {
   uiUrl: string;
 }
 

@@ -1,24 +1,9 @@
-import type { Logger } from 'pino';
-import type { Config } from '../config/config';
 import { Cleanups } from './cleanups';
 import { startCustomersDotPart } from './customersDotPart';
 import { openServers } from './localServers';
+import type { ServiceOptions } from './parts';
 import { startProvisioning } from './provisioningParts';
 import { publishRuntime, withdrawRuntime } from './runtimeFile';
-
-/** The parts that a process can run. */
-export const PARTS = ['api', 'worker', 'cdot'] as const;
-export type Part = (typeof PARTS)[number];
-
-export interface ServiceOptions {
-  config: Config;
-  environment: NodeJS.ProcessEnv;
-  parts: readonly Part[];
-  log: Logger;
-  onProgress: (line: string) => void;
-  /** Something the service cannot run without has died. */
-  onFatal: (reason: string) => void;
-}
 
 /** A service that is up; what it does not run is null. */
 export interface RunningService {

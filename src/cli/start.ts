@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import type { Config } from '../config/config';
 import { banner } from './banner';
 import { createLog } from './log';
-import { PARTS, startService, type Part } from './service';
+import { PARTS, type Part } from './parts';
 
 /** Reads `--only api,worker`. @throws InvalidArgumentError naming what is possible */
 export function parseParts(text: string): Part[] {
@@ -32,6 +32,8 @@ export async function start(
     onProgress(reason);
     end(1);
   };
+  // Loaded only here: what the service needs would cost every other command a second.
+  const { startService } = await import('./service.js');
   // A signal that comes meanwhile stops the service once it is up: nothing is left half started.
   const service = await startService({ config, environment, parts, log, onProgress, onFatal });
   onProgress(banner(service));

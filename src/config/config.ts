@@ -36,7 +36,7 @@ export interface Config {
 }
 
 /** CustomersDot's side (contract 6). */
-export interface CustomersDotConfig {
+interface CustomersDotConfig {
   port: number;
   /** Namespaces that are provisioned at the same time. */
   concurrency: number;

@@ -2,7 +2,7 @@ import { keyFileIn, keyFileText, loadSigningKeys, newPrivateJwk, parseKeyFile } 
 import { readIfExists, replaceFile, withFileLock } from './secretFile';
 
 /** How long a retired key stays published: far longer than any token that it signed. */
-export const RETIRED_KEY_LIFETIME_MS = 60 * 60 * 1000;
+const RETIRED_KEY_LIFETIME_MS = 60 * 60 * 1000;
 
 // An API fetches the key set again for an unknown key at most once per 30 s (contract 1.2).
 const MIN_INTERVAL_MS = 60 * 1000;

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 
 /** A request as it came in. */
-export interface Posted {
+interface Posted {
   namespaceId: string;
   syncId: number;
   provision: unknown;

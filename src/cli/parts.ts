@@ -1,0 +1,17 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config/config';
+
+/** The parts that a process can run. */
+export const PARTS = ['api', 'worker', 'cdot'] as const;
+export type Part = (typeof PARTS)[number];
+
+/** What a process is told about the service that it is to run. */
+export interface ServiceOptions {
+  config: Config;
+  environment: NodeJS.ProcessEnv;
+  parts: readonly Part[];
+  log: Logger;
+  onProgress: (line: string) => void;
+  /** Something the service cannot run without has died. */
+  onFatal: (reason: string) => void;
+}
