@@ -14,23 +14,29 @@ export type Activities = {
 } & Record<StepName, (input: StepInput) => Promise<StepResult>> &
   Record<UndoName, (input: StepInput) => Promise<UndoResult>>;
 
+// A bug fails the run after these. A compensation never gives up: a person sees it pending, and mends what is in its way.
+const BUG_ATTEMPTS = 3;
+
 /**
  * Makes the activities for a worker. Each throws only `ApplicationFailure`s, sorted by `activityFailure`
  * into those that Temporal retries and those it does not.
  */
 export function createActivities(deps: ActivityDependencies): Activities {
   const activity =
-    <Args extends unknown[], Result>(run: (deps: ActivityDependencies, ...args: Args) => Promise<Result>) =>
+    <Args extends unknown[], Result>(
+      run: (deps: ActivityDependencies, ...args: Args) => Promise<Result>,
+      bugAttempts = BUG_ATTEMPTS,
+    ) =>
     async (...args: Args): Promise<Result> => {
       try {
         return await run(deps, ...args);
       } catch (error) {
-        throw activityFailure(error, deps.log);
+        throw activityFailure(error, deps.log, bugAttempts);
       }
     };
   const steps = STEPS.flatMap((definition) => [
     [definition.step, activity((given, input: StepInput) => runStep(given, definition, input))],
-    [definition.undo, activity((given, input: StepInput) => restoreStep(given, definition, input))],
+    [definition.undo, activity((given, input: StepInput) => restoreStep(given, definition, input), Infinity)],
   ]);
   return {
     ...(Object.fromEntries(steps) as Record<StepName, (input: StepInput) => Promise<StepResult>> &

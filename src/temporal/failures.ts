@@ -4,9 +4,6 @@ import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/comm
 import { databaseFailure } from '../db/sqlState';
 import { FAILURE, type InvalidRequest, type SectionEntries } from '../domain/failures';
 
-/** Attempts of a regular activity after which a bug fails the run instead of being retried. */
-const BUG_ATTEMPTS = 3;
-
 /** The caller's values are refused; never retried (contract 3). */
 export function validationFailure(entries: SectionEntries): ApplicationFailure {
   const messages = Object.values(entries).flatMap((entry) =>
@@ -39,8 +36,9 @@ function permanent(type: string, message: string, detail: unknown): ApplicationF
 /**
  * Sorts whatever an activity threw into the two classes that Temporal retries or does not, and bugs (contract 3).
  * Messages carry codes, never values.
+ * @param bugAttempts attempts of a regular activity after which a bug is not retried any more
  */
-export function activityFailure(error: unknown, log: Logger): ApplicationFailure {
+export function activityFailure(error: unknown, log: Logger, bugAttempts: number): ApplicationFailure {
   if (error instanceof ApplicationFailure) return error;
   const failure = databaseFailure(error);
   if (failure?.class === 'transient') {
@@ -59,7 +57,7 @@ export function activityFailure(error: unknown, log: Logger): ApplicationFailure
     message: failure
       ? `Unexpected answer of PostgreSQL (${failure.condition})`
       : `Unexpected ${error instanceof Error ? error.name : 'failure'}`,
-    nonRetryable: !isLocal && attempt >= BUG_ATTEMPTS,
+    nonRetryable: !isLocal && attempt >= bugAttempts,
     ...(error instanceof Error && { cause: error }),
   });
 }

@@ -16,11 +16,8 @@ export type Ending = { answer: Answer } | { failure: Error };
 export interface Saga {
   /** Runs the asked steps in order. Leaves all of them or, where the policy asks for it, none in effect. */
   apply(): Promise<Ending>;
-  /**
-   * Undoes every step that was begun, newest first; retried until it can be done, also in a cancelled run.
-   * @returns the first bug that left a step as it is, the others being undone; null when all are
-   */
-  undo(): Promise<Error | null>;
+  /** Undoes every step that was begun, newest first; retried until it can be done, also in a cancelled run. */
+  undo(): Promise<void>;
 }
 
 /**
@@ -37,16 +34,10 @@ export function createSaga(input: StepInput, newerSync: () => number | null): Sa
 
   const undo = () =>
     CancellationScope.nonCancellable(async () => {
-      let bug: Error | null = null;
       for (const step of begun.toReversed()) {
-        try {
-          const undone = await executeVisibly(step.undo, undoSummary(step.undo), [input]);
-          Object.assign(entries, undone.entries);
-        } catch (error) {
-          bug ??= error as Error;
-        }
+        const undone = await executeVisibly(step.undo, undoSummary(step.undo), [input]);
+        Object.assign(entries, undone.entries);
       }
-      return bug;
     });
 
   const runStep = async (step: Step) => {
@@ -69,8 +60,7 @@ export function createSaga(input: StepInput, newerSync: () => number | null): Sa
       }
     } catch (error) {
       const newer = supersededBy(error, newerSync());
-      const bug = policy === 'compensate' || newer ? await undo() : null;
-      if (bug) return { failure: bug };
+      if (policy === 'compensate' || newer) await undo();
       if (newer) return { answer: supersededAnswer(newer.by) };
       if (!(error instanceof StepRefused)) return { failure: error as Error };
     }
