@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run, type Runner, type WorkerEvents } from 'graphile-worker';
 import type { Pool } from 'pg';
@@ -66,6 +66,7 @@ async function runUntilLost(
 ): Promise<void> {
   const liveness = await openLiveness(options.url);
   const giveUp = new AbortController();
+  setMaxListeners(0, giveUp.signal); // each request listens
   try {
     const { runner, announced } = await startRunner(options, liveness, giveUp.signal);
     const isStopped = once(stopped);

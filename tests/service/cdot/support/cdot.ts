@@ -23,18 +23,22 @@ export class CustomersDot {
     readonly pool: Pool,
   ) {}
 
-  /** @param dataDir default: an own one, so that no API is found there */
-  static async create(name: string, dataDir?: string): Promise<CustomersDot> {
+  /** Makes a database, and a data directory of its own, so that no API is found there. */
+  static async create(name: string): Promise<CustomersDot> {
     const { adminUrl, directory } = testEnvironment();
     const admin = new Client({ connectionString: adminUrl });
     await admin.connect();
     await admin.query(`CREATE DATABASE ${name}`);
     await admin.end();
     const url = adminUrl.replace(/\/postgres$/, `/${name}`);
-    const ownDir = path.join(directory, name);
-    await mkdir(ownDir, { recursive: true });
+    return CustomersDot.on(url, path.join(directory, name));
+  }
+
+  /** Works on an empty database that is there. */
+  static async on(url: string, dataDir: string): Promise<CustomersDot> {
+    await mkdir(dataDir, { recursive: true });
     const pool = createPool({ url, applicationName: 'test', max: 10, onError: () => undefined });
-    const cdot = new CustomersDot(url, dataDir ?? ownDir, pool);
+    const cdot = new CustomersDot(url, dataDir, pool);
     await cdot.command(['syncs']); // brings the database up to date
     return cdot;
   }
