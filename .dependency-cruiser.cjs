@@ -18,7 +18,7 @@ module.exports = {
     },
     layer('db-knows-domain', 'db', ['domain']),
     layer('temporal-knows-db', 'temporal', ['domain', 'db', 'workflows', 'activities']),
-    layer('activities-know-db', 'activities', ['domain', 'db', 'temporal']),
+    layer('activities-know-db', 'activities', ['domain', 'db', 'temporal', 'metrics']),
     layer('workflows-know-domain', 'workflows', ['domain', 'activities']),
     {
       name: 'workflows-import-types-of-activities-only',
@@ -26,7 +26,8 @@ module.exports = {
       from: { path: '^src/workflows/' },
       to: { path: '^src/activities/', dependencyTypesNot: ['type-only'] },
     },
-    layer('api-knows-no-activities', 'api', ['domain', 'db', 'temporal', 'workflows']),
+    layer('api-knows-no-activities', 'api', ['domain', 'db', 'temporal', 'workflows', 'metrics']),
+    layer('metrics-know-nobody', 'metrics', []),
     layer('issuer-knows-nobody', 'issuer', []),
     layer('local-knows-nobody', 'local', []),
     layer('config-knows-domain', 'config', ['domain']),

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { admitRun } from '../db/fence';
+import { admitRun, findUnfinishedRun, type RunIdentity } from '../db/fence';
 import { findStep, recordStep } from '../db/ledger';
 import { findNamespaceById } from '../db/namespaces';
 import { withTransaction, type Tx } from '../db/pool';
@@ -40,28 +40,24 @@ export async function admitSync(
 }
 
 async function admit(tx: Tx, deps: ActivityDependencies, input: StepInput): Promise<Admission> {
-  const { searchable } = deps;
+  const { searchable, billableMembers } = deps;
   const refusal = namespaceRefusal(await findNamespaceById(tx, input.namespace_id));
   if (refusal) throw invalidRequestFailure(refusal);
 
   const run = runIdentity(input, input.chain_id);
   const recorded = await findStep<Admission>(tx, run, STEP);
   if (recorded) return recorded.result;
+  const unfinishedRun = await findUnfinishedRun(tx, run);
+  const common = { input, searchable, unfinishedRun };
   const admitted = await admitRun(tx, run);
-  if ('supersededBy' in admitted) {
-    return { outcome: 'superseded', input, searchable, by: admitted.supersededBy };
-  }
+  if ('supersededBy' in admitted) return { ...common, outcome: 'superseded', by: admitted.supersededBy };
+  if (unfinishedRun !== null) reportUnfinished(deps, run, unfinishedRun);
 
-  const context = {
-    tx,
-    clock: admitted,
-    namespaceId: run.namespaceId,
-    billableMembers: deps.billableMembers,
-  };
+  const context = { tx, clock: admitted, namespaceId: run.namespaceId, billableMembers };
   const entries = input.policy === 'compensate' ? await refusals(input, context) : null;
   const result: Admission = entries
-    ? { outcome: 'refused', input, searchable, entries }
-    : { outcome: 'admitted', input, searchable };
+    ? { ...common, outcome: 'refused', entries }
+    : { ...common, outcome: 'admitted' };
   await recordStep(tx, run, {
     step: STEP,
     attempt: Context.current().info.attempt,
@@ -71,6 +67,24 @@ async function admit(tx: Tx, deps: ActivityDependencies, input: StepInput): Prom
     outboxIds: [],
   });
   return result;
+}
+
+/** Terminating a run is the one way to skip its compensation: the next sync says so (and converges). */
+function reportUnfinished(
+  { log, metrics }: ActivityDependencies,
+  run: RunIdentity,
+  unfinished: string,
+): void {
+  metrics.unfinishedRuns.inc();
+  log.warn(
+    {
+      namespace_id: run.namespaceId,
+      workflow_id: run.workflowId,
+      run_id: run.runId,
+      unfinished_run_id: unfinished,
+    },
+    'the run before ended without an outcome; what its steps did stands until this sync goes over it',
+  );
 }
 
 /** @returns an entry for each asked section (`skipped` where it is fine), or null when all are fine */

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
 import type { FailurePolicy } from '../domain/sync';
+import type { Metrics } from '../metrics/metrics';
 
 /** What the activities are given; nothing here is looked up from the environment. */
 export interface ActivityDependencies {
@@ -12,4 +13,5 @@ export interface ActivityDependencies {
   /** Current billable members of the namespace of a subscription row (contract 4.1 rule 3). */
   billableMembers: (subscription: { seats_in_use: number }) => number;
   log: Logger;
+  metrics: Pick<Metrics, 'unfinishedRuns' | 'compensations'>;
 }

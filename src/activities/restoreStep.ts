@@ -50,6 +50,7 @@ export async function restoreStep(
       await deleteFollowUps(tx, recorded.outboxIds);
     }
     await recordUndo(tx, run, step, result);
+    deps.metrics.compensations.inc({ step, result: result.kept.length > 0 ? 'kept' : 'restored' });
     return result;
   });
 }

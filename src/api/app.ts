@@ -2,6 +2,8 @@ import express, { type ErrorRequestHandler, type Express, type Router } from 'ex
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import { liveness, readiness, type HealthCheck } from './health';
+import type { Metrics } from '../metrics/metrics';
+import { metricsRoute } from './metricsRoute';
 import { openApiDocument } from './openApi';
 import { HttpProblem, problemOf } from './problems';
 import { checkToken, provision, type ProvisionRoute } from './provisionRoute';
@@ -10,6 +12,7 @@ import { note, requestLog } from './requestLog';
 
 export interface AppDependencies extends ProvisionRoute {
   log: Logger;
+  metrics: Metrics;
   checks: Record<string, HealthCheck>;
   /** The issuer of tokens for local use; absent when the real portal issues them. */
   issuer?: Router;
@@ -22,9 +25,10 @@ const PROVISION = `${INTERNAL}/gitlab_subscriptions/namespaces/:id/provision`;
 export function createApp(deps: AppDependencies): Express {
   const app = express();
   app.set('etag', false);
-  app.use(requestId, requestLog(deps.log), helmet());
+  app.use(requestId, requestLog(deps.log, deps.metrics), helmet());
   app.get('/-/liveness', liveness);
   app.get('/-/readiness', readiness(deps.checks));
+  app.get('/-/metrics', metricsRoute(deps.metrics));
   if (deps.issuer) app.use(deps.issuer);
   app.get(`${INTERNAL}/openapi.json`, (_req, res) => void res.json(openApiDocument()));
   app.use(INTERNAL, checkToken(deps));

@@ -1,5 +1,6 @@
-import type { RequestHandler, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
+import type { Metrics } from '../metrics/metrics';
 
 /** What handlers add to the line that is logged for their request. */
 export interface RequestNotes {
@@ -17,19 +18,25 @@ export function note(res: Response, notes: RequestNotes): void {
   res.locals['notes'] = { ...(res.locals['notes'] as RequestNotes | undefined), ...notes };
 }
 
-/** Logs one line for each request, with GitLab's field names; never a token, a query or a body. */
-export function requestLog(log: Logger): RequestHandler {
+/** Logs and counts each request: one line with GitLab's field names; never a token, a query or a body. */
+export function requestLog(log: Logger, metrics: Metrics): RequestHandler {
   return (req, res, next) => {
     const begun = process.hrtime.bigint();
     res.on('close', () => {
+      const notes = res.locals['notes'] as RequestNotes | undefined;
+      const durationS = Number(process.hrtime.bigint() - begun) / 1e9;
+      const labels = { method: req.method, route: routeOf(req) };
+      metrics.requests.inc({ ...labels, status: res.statusCode });
+      metrics.requestDuration.observe(labels, durationS);
+      if (notes?.outcome !== undefined) metrics.syncs.inc({ outcome: notes.outcome });
       const line = {
         correlation_id: res.locals['requestId'] as string,
         method: req.method,
         path: req.path.slice(0, 512),
         status: res.statusCode,
-        duration_s: Number(process.hrtime.bigint() - begun) / 1e9,
+        duration_s: durationS,
         ...(res.writableFinished ? {} : { aborted: true }),
-        ...(res.locals['notes'] as RequestNotes | undefined),
+        ...notes,
       };
       if (res.statusCode === 500) log.error(line, 'request');
       else if (res.statusCode === 503) log.warn(line, 'request');
@@ -37,4 +44,10 @@ export function requestLog(log: Logger): RequestHandler {
     });
     next();
   };
+}
+
+/** The route that matched, not the path: a client must not be able to make new time series. */
+function routeOf(req: Request): string {
+  const { path } = (req.route as { path?: unknown } | undefined) ?? {};
+  return typeof path === 'string' ? path : 'none';
 }

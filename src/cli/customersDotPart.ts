@@ -1,6 +1,7 @@
 import express from 'express';
 import helmet from 'helmet';
 import { liveness, readiness } from '../api/health';
+import { metricsRoute } from '../api/metricsRoute';
 import { requestId } from '../api/requestId';
 import { requestLog } from '../api/requestLog';
 import { startCustomersDot } from '../cdot/part';
@@ -23,7 +24,7 @@ const BEYOND_THE_WAIT_MS = 5_000;
  * @returns the HTTP server's address
  */
 export async function startCustomersDotPart(
-  { config, log, onProgress }: ServiceOptions,
+  { config, log, metrics, onProgress }: ServiceOptions,
   servers: Servers,
   apiUrl: string | null,
   cleanups: Cleanups,
@@ -54,9 +55,10 @@ export async function startCustomersDotPart(
   const server = await listen(address, (url) =>
     express()
       .set('etag', false)
-      .use(requestId, requestLog(log), helmet())
+      .use(requestId, requestLog(log, metrics), helmet())
       .get('/-/liveness', liveness)
       .get('/-/readiness', readiness(part.checks))
+      .get('/-/metrics', metricsRoute(metrics))
       .use(createIssuerRouter(keys, () => subscriptionPortalUrl ?? url)),
   );
   cleanups.add(() => server.stop(graceMs(config)));

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/config';
+import type { Metrics } from '../metrics/metrics';
 
 /** The parts that a process can run. */
 export const PARTS = ['api', 'worker', 'cdot'] as const;
@@ -11,6 +12,8 @@ export interface ServiceOptions {
   environment: NodeJS.ProcessEnv;
   parts: readonly Part[];
   log: Logger;
+  /** Of the whole process, whatever parts it runs. */
+  metrics: Metrics;
   onProgress: (line: string) => void;
   /** Something the service cannot run without has died. */
   onFatal: (reason: string) => void;

@@ -27,7 +27,7 @@ export interface Provisioning {
 
 /** Starts the parts `api` and `worker`, on GitLab's database and Temporal. */
 export async function startProvisioning(
-  { config, parts, log, onProgress, onFatal }: ServiceOptions,
+  { config, parts, log, metrics, onProgress, onFatal }: ServiceOptions,
   servers: Servers,
   cleanups: Cleanups,
 ): Promise<Provisioning> {
@@ -66,6 +66,7 @@ export async function startProvisioning(
     const activities = createActivities({
       pool,
       log,
+      metrics,
       searchable,
       policy: config.failurePolicy,
       billableMembers: (subscription) => subscription.seats_in_use,
@@ -84,6 +85,7 @@ export async function startProvisioning(
     createApp({
       pool,
       log,
+      metrics,
       checks,
       waitMs: config.waitMs,
       verifyToken: createTokenVerifier({ portalUrl: config.subscriptionPortalUrl ?? url }),

@@ -25,7 +25,7 @@ export async function publishRuntime(dataDir: string, runtime: Runtime): Promise
   await rename(`${file}.draft`, file);
 }
 
-/** What the live processes on this data directory run, all together; null where none runs it. */
+/** What the other live processes on this data directory run, all together; null where none runs it. */
 export async function findRuntime(dataDir: string): Promise<Runtime> {
   const directory = directoryIn(dataDir);
   const found: Runtime = {
@@ -39,7 +39,8 @@ export async function findRuntime(dataDir: string): Promise<Runtime> {
   for (const name of await readdir(directory).catch(() => [])) {
     const file = path.join(directory, name);
     const pid = Number(/^(\d+)\.json$/.exec(name)?.[1]);
-    if (!Number.isInteger(pid)) continue;
+    // Ours, or that of a predecessor with the same pid, as in a restarted container: then we are about to replace it.
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
     if (!isAlive(pid)) await rm(file, { force: true });
     else Object.assign(found, withoutNulls(await readRuntime(file)));
   }
@@ -64,7 +65,6 @@ function withoutNulls(runtime: Partial<Runtime>): Partial<Runtime> {
 }
 
 function isAlive(pid: number): boolean {
-  if (pid === process.pid) return false; // a predecessor with the same pid, as in a restarted container
   try {
     process.kill(pid, 0);
     return true;

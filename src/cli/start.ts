@@ -34,8 +34,10 @@ export async function start(
   };
   // Loaded only here: what the service needs would cost every other command a second.
   const { startService } = await import('./service.js');
+  const { createMetrics } = await import('../metrics/metrics.js');
   // A signal that comes meanwhile stops the service once it is up: nothing is left half started.
-  const service = await startService({ config, environment, parts, log, onProgress, onFatal });
+  const metrics = createMetrics();
+  const service = await startService({ config, environment, parts, log, metrics, onProgress, onFatal });
   onProgress(banner(service));
   const code = await ended;
   onProgress('stopping');

@@ -40,6 +40,21 @@ export async function admitRun(tx: Tx, run: RunIdentity): Promise<Clock | { supe
   return { supersededBy: Number(fences[0]?.sync_id) };
 }
 
+/**
+ * The run that was admitted before this one and has no outcome: it was terminated, and what its steps did stands.
+ * @returns its id, or null
+ */
+export async function findUnfinishedRun(tx: Tx, run: RunIdentity): Promise<string | null> {
+  const { rows } = await tx.query<{ run_id: string }>(
+    `SELECT run_id FROM provisioning.fences
+     WHERE namespace_id = $1 AND run_id <> $2 AND NOT EXISTS (
+       SELECT 1 FROM provisioning.ledger
+       WHERE ledger.run_id = fences.run_id AND ledger.workflow_id = fences.workflow_id AND step = 'recordOutcome')`,
+    [run.namespaceId, run.runId],
+  );
+  return rows[0]?.run_id ?? null;
+}
+
 /** What a step finds at the fence: the transaction's time, and whether the run may still write. */
 export interface Passage extends Clock {
   /** The newer sync (its id, or null when it carried none) that overtook this run; undefined when none did. */

@@ -23,10 +23,17 @@ export interface StepInput extends SyncInput {
 }
 
 /** How a sync fared at the fence and, under `compensate`, before the rules of all its sections. */
-export type Admission =
-  | { outcome: 'admitted'; input: StepInput; searchable: boolean }
-  | { outcome: 'refused'; input: StepInput; searchable: boolean; entries: SectionEntries }
-  | { outcome: 'superseded'; input: StepInput; searchable: boolean; by: number };
+export type Admission = {
+  input: StepInput;
+  /** Whether the server has our search attributes. */
+  searchable: boolean;
+  /** The run before this one if it ended without an outcome; its steps stand and this sync goes over them. */
+  unfinishedRun: string | null;
+} & (
+  | { outcome: 'admitted' }
+  | { outcome: 'refused'; entries: SectionEntries }
+  | { outcome: 'superseded'; by: number }
+);
 
 /** One row that a step changed, for the people who read the run. */
 export interface Change {

@@ -4,6 +4,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { pino } from 'pino';
 import { createActivities, type Activities } from '../../../src/activities';
 import { createPool } from '../../../src/db/pool';
+import { createMetrics } from '../../../src/metrics/metrics';
 import type { FailurePolicy, StepInput } from '../../../src/domain/sync';
 import { ServiceClient } from '../../support/client';
 import { fullSync } from '../../support/syncs';
@@ -38,6 +39,7 @@ class Run {
       searchable: false,
       billableMembers: (row) => row.seats_in_use,
       log: pino({ level: 'silent' }),
+      metrics: createMetrics(),
     });
   }
 

@@ -112,7 +112,15 @@ describe('a stuck sync', () => {
     await temporal.handle(id).terminate('test');
     expect((await answer).status).toBe(503);
     await client.heal(id);
-    expect((await client.provision(id, fullSync(3), 2)).status).toBe(200);
+    const unfinished = (await answer).headers.get('x-provision-run-id');
+    const next = await client.provision(id, fullSync(3), 2);
+    expect(next.status).toBe(200);
+    const admission = (await client.ledger(id)).find(
+      ({ step, run_id }) => step === 'admitSync' && run_id === next.headers.get('x-provision-run-id'),
+    );
+    expect(admission?.result).toMatchObject({ unfinishedRun: unfinished });
+    const metrics = await client.request('GET', '/-/metrics');
+    expect(metrics.text).toMatch(/^provisioner_unfinished_runs_total [1-9]/m);
     const rows = await client.snapshot(id);
     expect(rows['gitlab_subscriptions']).toMatchObject([{ seats: 3 }]);
     expect(rows['subscription_add_on_purchases']).toMatchObject([{ quantity: 3 }]);
