@@ -48,7 +48,13 @@ test.each(Array.from({ length: ROUNDS }, (_, index) => SEED + index))(
         playNamespace(sender, id, firstSyncId, SYNCS, new Random(seed * 1000 + index)),
       ),
     ).finally(() => (isOver = true));
-    const [faults, answers] = await Promise.all([mischief, played]);
+    const [done, given] = await Promise.allSettled([mischief, played]);
+    if (done.status === 'rejected') throw done.reason;
+    const faults = done.value;
+    if (given.status === 'rejected') {
+      throw new Error(`${String(given.reason)}\nafter ${faults.join(', ')}\n${await cluster.describe()}`);
+    }
+    const answers = given.value;
     sent.push(...answers.flat());
     await waitUntilQuiet(cluster);
     const verdict = await judge(cluster.databaseUrl(), sent);

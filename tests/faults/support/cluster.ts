@@ -28,6 +28,8 @@ export interface Cluster {
   apiDataDir: string;
   postgres: Killable;
   temporal: Killable;
+  /** How the parts are, for a failure's message. */
+  describe(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -96,6 +98,12 @@ export async function startCluster(): Promise<Cluster> {
         temporal = await untilItStarts(startTemporal);
         aim(Number(temporal.address.split(':')[1]), 'api-temporal', 'worker-temporal');
       },
+    },
+    describe: async () => {
+      const readiness = await fetch(`http://127.0.0.1:${apiPort}/-/readiness`)
+        .then((answer) => answer.text())
+        .catch((error: unknown) => String(error));
+      return [`API: ${readiness}`, api.describe(), worker.describe()].join('\n');
     },
     stop: async () => {
       await Promise.all([api.stop(), worker.stop()]);

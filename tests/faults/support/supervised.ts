@@ -24,10 +24,12 @@ export class Supervised {
     return this.current !== null;
   }
 
-  /** What the process that runs now has logged. */
-  log(): string {
-    return this.current?.log() ?? '';
+  /** Whether it runs, and the end of what it has logged, or why it did not start. */
+  describe(): string {
+    const log = this.current?.log().split('\n').slice(-15).join('\n') ?? this.failure;
+    return `${this.args.join(' ')}: ${this.current ? 'up' : 'down'}\n${log}`;
   }
+  private failure = '';
 
   /** Ends it for good. @returns the exit code of an orderly stop */
   async stop(): Promise<number | null> {
@@ -39,7 +41,10 @@ export class Supervised {
 
   private async run(): Promise<void> {
     while (this.isWanted) {
-      const service = await startServiceProcess(this.env, this.args).catch(() => null);
+      const service = await startServiceProcess(this.env, this.args).catch((error: unknown) => {
+        this.failure = String(error);
+        return null;
+      });
       if (!service) {
         await sleep(100); // what it needs is away
         continue;
