@@ -32,12 +32,13 @@ export async function startCustomersDotPart(
   const { customersDot, subscriptionPortalUrl } = config;
   const keys = openSigningKeys(config.dataDir);
   await keys(); // a damaged file is better found now
+  const databaseUrl = await servers.customersDotDatabase();
   onProgress("starting CustomersDot's worker");
   const part = await orExplain(
     startCustomersDot({
       log,
       keys,
-      databaseUrl: await servers.customersDotDatabase(),
+      databaseUrl,
       // Looked up for each request: an API on the same data directory may come later, or come back elsewhere.
       api: async () => {
         const url = config.provisionApiUrl ?? apiUrl ?? (await findRuntime(config.dataDir)).apiUrl;

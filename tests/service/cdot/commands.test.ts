@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AuditedSync } from '../../../src/cdot/audit';
+import { findRuntime } from '../../../src/cli/runtimeFile';
 import { freePort } from '../../../src/local/ports';
 import { ServiceClient } from '../../support/client';
 import { testEnvironment } from '../../support/environment';
@@ -203,6 +204,10 @@ test('an API elsewhere trusts this side when SUBSCRIPTION_PORTAL_URL names it', 
   expect(await far.settled(namespace)).toMatchObject([{ state: 'completed' }]);
   await far.close();
   await elsewhere.stop();
+});
+
+test('its address stays published for other processes on the data directory', async () => {
+  expect(await findRuntime(cdot.dataDir)).toMatchObject({ customersDotUrl: cdotUrl, apiUrl: api.apiUrl });
 });
 
 test('health says what is missing', async () => {
