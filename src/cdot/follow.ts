@@ -37,6 +37,8 @@ export async function followSync(
   for (;;) {
     const attempts = await attemptsOf(pool, sync.id, sync.requestedAt);
     for (const attempt of attempts) {
+      // A quick one has ended before anybody looked; that it began is told nevertheless.
+      tell(`${attempt.id} started`, { kind: 'attempt', attempt: { ...attempt, state: 'started' } });
       tell(`${attempt.id} ${attempt.state}`, { kind: 'attempt', attempt });
     }
     const last = attempts.at(-1);
