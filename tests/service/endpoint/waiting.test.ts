@@ -7,8 +7,8 @@ import { Client as TemporalClient, Connection } from '@temporalio/client';
 import { Client as DatabaseConnection } from 'pg';
 import { provisionPath, ServiceClient } from '../../support/client';
 import { testEnvironment } from '../../support/environment';
+import { startProxy, type Proxy } from '../../support/proxy';
 import { startServiceProcess, type ServiceProcess } from '../../support/serviceProcess';
-import { startProxy, type Proxy } from './proxy';
 import { eventually, JSON_TYPE, postJson, send, TOKEN, type WireAnswer } from './support';
 
 const WAIT_MS = 1500;
