@@ -1,0 +1,118 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { SQLSTATE_CLASSES } from '../../../src/db/sqlState';
+import { FAILURE } from '../../../src/domain/failures';
+
+const ROOT = path.join(__dirname, '../../..');
+const DOCUMENT = readFileSync(path.join(ROOT, 'docs/errors.md'), 'utf8');
+
+describe('docs/errors.md and the sources list the same', () => {
+  test('answers of the API, each with its status', () => {
+    const documented = tableOf('Answers of the API').map(([code, statuses = '']) => [
+      code,
+      statuses.split(', ').sort(),
+    ]);
+    expect(Object.fromEntries(documented)).toEqual(answersOfTheApi());
+  });
+
+  test('failures in Temporal', () => {
+    expect(codesOf('Failures in Temporal')).toEqual(Object.values(FAILURE).sort());
+  });
+
+  test('SQLSTATEs, each with its class', () => {
+    expect(Object.fromEntries(tableOf('Errors of PostgreSQL').map((row) => row.slice(0, 2)))).toEqual(
+      SQLSTATE_CLASSES,
+    );
+  });
+
+  test('errors of the network that are transient', () => {
+    const [, set = ''] = /NETWORK_CODES = new Set\(\[([^\]]*)\]/.exec(source('src/db/sqlState.ts')) ?? [];
+    const documented = /Errors of the network are transient, too:([^.]*)\./.exec(DOCUMENT)?.[1] ?? '';
+    expect(matches(documented, /`(\w+)`/g)).toEqual(matches(set, /'(\w+)'/g));
+    expect(matches(set, /'(\w+)'/g)).toContain('ECONNREFUSED');
+  });
+
+  test('codes of error classes', () => {
+    const documented = [
+      ...codesOf('Errors of the start and of commands'),
+      ...codesOf('Errors inside the process'),
+    ];
+    expect(documented.sort()).toEqual(codesOfClasses().sort());
+  });
+});
+
+/** Every `code` with its statuses, from the places that make answers. */
+function answersOfTheApi(): Record<string, string[]> {
+  const statuses: Record<string, Set<string>> = {};
+  for (const file of files('src/api')) {
+    // The one place that is handed its code.
+    const text = source(file).replace(/export function unavailable[\s\S]*?\n\}/, '');
+    const made = [...text.matchAll(/new HttpProblem\(([^,]*),\s*'(\w+)'/g)];
+    const unavailable = [...text.matchAll(/\bunavailable\('(\w+)'\)/g)];
+    // Nothing is written in a way that would escape this test.
+    expect({ file, count: [...text.matchAll(/new HttpProblem\(/g)].length }).toEqual({
+      file,
+      count: made.length,
+    });
+    expect({ file, count: [...text.matchAll(/\bunavailable\(/g)].length }).toEqual({
+      file,
+      count: unavailable.length,
+    });
+    for (const [, status = '', code = ''] of made) {
+      // A status that is not written out is the one of an InvalidRequest.
+      const known = /^\d+$/.test(status) ? [status] : ['400', '404'];
+      statuses[code] = new Set([...(statuses[code] ?? []), ...known]);
+    }
+    for (const [, code = ''] of unavailable) statuses[code] = new Set(['503']);
+  }
+  return Object.fromEntries(Object.entries(statuses).map(([code, set]) => [code, [...set].sort()]));
+}
+
+/** The values of `readonly code` in all classes, and the codes of local servers, which are a type of their own. */
+function codesOfClasses(): string[] {
+  const ofClasses = files('src').flatMap((file) => {
+    const text = source(file);
+    const constants = matches(text, /readonly code = '(\w+)'/g);
+    const unions = matches(text, /readonly code: ('.*'),/g).flatMap((union) => matches(union, /'(\w+)'/g));
+    return [...constants, ...unions];
+  });
+  const localServers = matches(source('src/local/errors.ts'), /^ {2}\| '(\w+)'/gm);
+  expect(localServers).toContain('TEMPORAL_START_FAILED');
+  return [...ofClasses, ...localServers];
+}
+
+function codesOf(heading: string): string[] {
+  return tableOf(heading)
+    .map(([code = '']) => code)
+    .sort();
+}
+
+/** The cells of the table below a heading, without code marks. */
+function tableOf(heading: string): string[][] {
+  const [, section = ''] = DOCUMENT.split(`## ${heading}\n`);
+  const [own = ''] = section.split('\n## ');
+  const rows = own.split('\n').filter((line) => line.startsWith('| `'));
+  expect({ heading, isEmpty: rows.length === 0 }).toEqual({ heading, isEmpty: false });
+  return rows.map((row) =>
+    row
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim().replace(/^`(\w+)`$/, '$1')),
+  );
+}
+
+function files(directory: string): string[] {
+  return readdirSync(path.join(ROOT, directory), { recursive: true })
+    .map(String)
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => path.join(directory, name));
+}
+
+function source(file: string): string {
+  return readFileSync(path.join(ROOT, file), 'utf8');
+}
+
+function matches(text: string, pattern: RegExp): string[] {
+  return [...text.matchAll(pattern)].map(([, first = '']) => first);
+}
