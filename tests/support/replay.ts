@@ -1,9 +1,12 @@
 import path from 'node:path';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
 
-// Each replay is a worker that starts and stops, and says so.
-Runtime.install({ logger: new DefaultLogger('ERROR') });
+// Each replay is a worker that starts and stops, and says so; some are to fail, which it says, too.
+Runtime.install({
+  logger: new DefaultLogger('ERROR'),
+  telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }) } },
+});
 
 const BUNDLE = path.join(__dirname, '../../dist/workflow-bundle.js');
 

@@ -7,113 +7,53 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ServiceClient } from '../../support/client';
 import { testEnvironment } from '../../support/environment';
 import { replay } from '../../support/replay';
-import { fullSync } from '../../support/syncs';
 import { TemporalProbe } from '../../support/temporal';
+import { installLedgerFaults } from './support/ledgerFaults';
+import { COMPENSATE, INDEPENDENT } from './support/paths';
 
-/** Where `RECORD_HISTORIES=1 npm test` puts the histories that tests/unit/replay replays for ever after. */
+/** Where `RECORD_HISTORIES=1 npm test` puts the histories that tests/unit/workflows replays for ever after. */
 const DIRECTORY = path.join(__dirname, '../../histories');
 
-let compensate: ServiceClient;
-let independent: ServiceClient;
-let temporal: TemporalProbe;
-beforeAll(async () => {
-  compensate = await ServiceClient.of('compensate');
-  independent = await ServiceClient.of('independent');
-  temporal = await TemporalProbe.of('compensate');
-});
-afterAll(async () => {
-  await temporal.close();
-  await independent.close();
-  await compensate.close();
-});
+describe.each([
+  ['compensate', COMPENSATE],
+  ['independent', INDEPENDENT],
+] as const)(
+  'the history of a run that took each way under %s replays on the code that made it',
+  (policy, paths) => {
+    let client: ServiceClient;
+    let temporal: TemporalProbe;
+    beforeAll(async () => {
+      client = await ServiceClient.of(policy);
+      temporal = await TemporalProbe.of(policy);
+      await installLedgerFaults(client);
+    });
+    afterAll(async () => {
+      await temporal.close();
+      await client.close();
+    });
 
-/** Ways that a sync can take; each returns the id of the namespace whose run took it. */
-const PATHS: Record<string, () => Promise<string>> = {
-  success: async () => {
-    const id = await compensate.createNamespace();
-    await compensate.provision(id, fullSync(3), 1);
-    return id;
+    test.each(Object.entries(paths))('%s', async (name, take) => {
+      const id = await client.createNamespace();
+      await take({ client, temporal, id });
+      const history = await show(policy, id);
+      if (process.env['RECORD_HISTORIES']) {
+        await mkdir(DIRECTORY, { recursive: true });
+        await writeFile(path.join(DIRECTORY, `${name}.json`), forKeeping(history));
+      }
+      expect(await replay(forKeeping(history))).toBeNull();
+    });
   },
-  nothing_asked: async () => {
-    const id = await compensate.createNamespace();
-    await compensate.provision(id, {}, 1);
-    return id;
-  },
-  refused: async () => {
-    const id = await compensate.createNamespace();
-    await compensate.provision(
-      id,
-      { ...fullSync(3), storage: { additional_purchased_storage_size: null } },
-      1,
-    );
-    return id;
-  },
-  rolled_back: async () => {
-    const id = await compensate.createNamespace();
-    await compensate.fault(id, 'subscription_add_on_purchases', '23514');
-    await compensate.provision(id, fullSync(3), 1);
-    return id;
-  },
-  retried: async () => {
-    const id = await compensate.createNamespace();
-    await compensate.fault(id, 'namespace_limits', '40001');
-    const answer = compensate.provision(id, fullSync(3), 1);
-    await temporal.pendingActivity(id, 'updateNamespaceLimits');
-    await compensate.heal(id);
-    await answer;
-    return id;
-  },
-  bug: async () => {
-    const id = await compensate.createNamespace();
-    await compensate.fault(id, 'namespace_limits', 'XX000');
-    await compensate.provision(id, fullSync(3), 1);
-    return id;
-  },
-  cancelled: async () => {
-    const id = await compensate.createNamespace();
-    await compensate.fault(id, 'namespace_limits', '40001');
-    const answer = compensate.provision(id, fullSync(3), 1);
-    await temporal.pendingActivity(id, 'updateNamespaceLimits');
-    await temporal.handle(id).cancel();
-    await answer;
-    return id;
-  },
-  asked_to_stop: async () => {
-    const id = await compensate.createNamespace();
-    await compensate.fault(id, 'namespace_limits', '40001');
-    const answer = compensate.provision(id, fullSync(3), 1);
-    await temporal.pendingActivity(id, 'updateNamespaceLimits');
-    await temporal.handle(id).signal('newerSync', 2);
-    await answer;
-    return id;
-  },
-  independent_refused: async () => {
-    const id = await independent.createNamespace();
-    await independent.provision(
-      id,
-      { ...fullSync(3), storage: { additional_purchased_storage_size: null } },
-      1,
-    );
-    return id;
-  },
-};
+);
 
-describe('the history of a run that took each way replays on the code that made it', () => {
-  test.each(Object.keys(PATHS))('%s', async (name) => {
-    const id = (await PATHS[name]?.()) ?? '';
-    const history = await show(name.startsWith('independent') ? 'independent' : 'compensate', id);
-    if (process.env['RECORD_HISTORIES']) {
-      await mkdir(DIRECTORY, { recursive: true });
-      await writeFile(path.join(DIRECTORY, `${name}.json`), withoutMachine(history));
-    }
-    expect(await replay(history)).toBeNull();
-  });
-});
-
-/** Takes out what a history tells of the machine that it was recorded on: paths in stack traces, host names. */
-function withoutMachine(history: string): string {
-  const root = path.join(__dirname, '../../..');
-  return history.replaceAll(root, '').replaceAll(`@${hostname()}`, '@host');
+/**
+ * A history as it is kept: one event a line, without what it tells of the machine that it was recorded on (stack
+ * traces, host names). Replay looks at neither.
+ */
+function forKeeping(history: string): string {
+  const { events } = JSON.parse(history.replaceAll(`@${hostname()}`, '@host'), (key, value: unknown) =>
+    key === 'stackTrace' ? undefined : value,
+  ) as { events: unknown[] };
+  return `{"events":[\n${events.map((event) => JSON.stringify(event)).join(',\n')}\n]}\n`;
 }
 
 /** The history of the last run of a namespace as `temporal workflow show --output json` prints it. */

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ServiceClient } from '../../support/client';
-import { eventually } from '../../support/eventually';
 import { fullSync } from '../../support/syncs';
 import { TemporalProbe } from '../../support/temporal';
+import { resetRun } from './support/reset';
 
 let client: ServiceClient;
 let temporal: TemporalProbe;
@@ -129,7 +129,7 @@ describe('the newest sync wins', () => {
     const older = await client.provision(id, fullSync(2), 2);
     await client.provision(id, fullSync(3), 3);
     const before = await client.snapshot(id);
-    const runId = await reset(id, older.headers.get(RUN_ID) ?? '');
+    const runId = await resetRun(temporal, id, older.headers.get(RUN_ID) ?? '');
     expect(await temporal.handle(id, runId).result()).toMatchObject({ message: 'Superseded by sync 3' });
     expect(await client.snapshot(id)).toEqual(before);
   });
@@ -138,22 +138,8 @@ describe('the newest sync wins', () => {
     const id = await client.createNamespace();
     const answer = await client.provision(id, fullSync(2), 2);
     await client.rows('UPDATE gitlab_subscriptions SET seats = 99 WHERE namespace_id = $1', [id]);
-    const runId = await reset(id, answer.headers.get(RUN_ID) ?? '');
+    const runId = await resetRun(temporal, id, answer.headers.get(RUN_ID) ?? '');
     expect(await temporal.handle(id, runId).result()).toMatchObject({ status: 'success' });
     expect(await seatsOf(id)).toBe(2);
   });
 });
-
-/** Resets a finished run to its first workflow task, as `temporal workflow reset --type FirstWorkflowTask` does. */
-async function reset(namespaceId: string, runId: string): Promise<string> {
-  const events = await temporal.events(namespaceId, runId);
-  const task = events.find(({ workflowTaskCompletedEventAttributes: completed }) => completed);
-  const { runId: newRunId } = await temporal.client.workflowService.resetWorkflowExecution({
-    namespace: 'compensate',
-    workflowExecution: { workflowId: `provision:${namespaceId}`, runId },
-    workflowTaskFinishEventId: task?.eventId ?? null,
-    requestId: `reset-${runId}`,
-    reason: 'test',
-  });
-  return eventually(async () => newRunId, 'the new run');
-}
