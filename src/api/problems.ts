@@ -1,4 +1,4 @@
-import { isGrpcCancelledError, isGrpcServiceError } from '@temporalio/client';
+import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { TransportError } from '@temporalio/worker';
 import { databaseFailure } from '../db/sqlState';
 import { PortalUnavailable, Unauthorized } from './auth/errors';
@@ -42,6 +42,8 @@ export function problemOf(error: unknown): HttpProblem {
 const GRPC_UNAVAILABLE = new Set([1, 2, 4, 8, 10, 13, 14]);
 
 function isTemporalUnavailable(error: unknown): boolean {
-  if (error instanceof TransportError || isGrpcCancelledError(error)) return true;
+  if (error instanceof TransportError || error instanceof WorkflowNotFoundError) return true;
+  // The client wraps what gRPC said.
+  if (error instanceof ServiceError) return isTemporalUnavailable(error.cause);
   return isGrpcServiceError(error) && GRPC_UNAVAILABLE.has(error.code);
 }

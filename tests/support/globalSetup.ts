@@ -4,10 +4,20 @@ import { ENVIRONMENT_VARIABLE, type TestEnvironment } from './environment';
 import { installFaults } from './faults';
 import { createGitlabDatabase, startServers } from './servers';
 import { startServiceProcess } from './serviceProcess';
+import globalTeardown from './globalTeardown';
 import { running } from './running';
 
 /** Starts what every service test shares: PostgreSQL, Temporal, and the service once for each failure policy. */
 export default async function globalSetup(): Promise<void> {
+  try {
+    await startAll();
+  } catch (error) {
+    await globalTeardown(); // Jest does not, after a set-up that failed
+    throw error;
+  }
+}
+
+async function startAll(): Promise<void> {
   const servers = await startServers(['compensate', 'independent']);
   running.stops.push(servers.stop);
   const start = async (policy: 'compensate' | 'independent') => {

@@ -18,6 +18,8 @@ export interface ServiceProcess {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
+const START_LIMIT_MS = 60_000;
+
 /** Starts `provisioner start` with this environment only, and waits until it says that it is up. */
 export async function startServiceProcess(
   env: Record<string, string>,
@@ -38,10 +40,12 @@ export async function startServiceProcess(
   child.stdout.setEncoding('utf8').on('data', (text: string) => (log += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (progress += text));
   const ended = once(child, 'exit');
+  // One that neither comes up nor ends must not hold a suite.
+  const patience = setTimeout(() => child.kill('SIGKILL'), START_LIMIT_MS);
   await new Promise<void>((resolve, reject) => {
     child.stderr.on('data', () => progress.includes('Ctrl-C stops it') && resolve());
     child.on('exit', () => reject(new Error(`the service did not start:\n${progress}\n${log}`)));
-  });
+  }).finally(() => clearTimeout(patience));
   return {
     child,
     apiUrl: /API +(\S+)/.exec(progress)?.[1] ?? '',

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../../support/eventually';
 import type { Cluster, Way } from './cluster';
 import type { Random } from './random';
 
@@ -91,7 +92,11 @@ const MENU = [
   ...Object.keys(FAULTS).filter((name) => !/^kill (worker|API|both)$/.test(name)),
 ];
 
-/** Does harm, one fault after the other, until told to stop. @returns what it did, in order */
+/**
+ * Does harm, one fault after the other, until told to stop. The next one strikes when both parts are up again: what
+ * is dead already cannot be killed, and nobody recovers faster than a process starts.
+ * @returns what it did, in order
+ */
 export async function makeMischief(
   cluster: Cluster,
   random: Random,
@@ -100,6 +105,7 @@ export async function makeMischief(
   const done: string[] = [];
   while (!isOver()) {
     await pause(random, 50, 900);
+    await eventually(async () => cluster.api.isUp && cluster.worker.isUp, 'API and worker are up', 60_000);
     const name = random.pick(MENU);
     const where = (await FAULTS[name]?.(cluster, random)) ?? '';
     done.push(where === '' ? name : `${name} (${where})`);

@@ -1,0 +1,41 @@
+import { describe, expect, test } from '@jest/globals';
+import { ServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { TransportError } from '@temporalio/worker';
+import { problemOf } from '../../../src/api/problems';
+
+const grpc = (code: number) => Object.assign(new Error('x'), { code, details: 'x', metadata: {} });
+const postgres = (code: string) => Object.assign(new Error('x'), { code, severity: 'ERROR' });
+
+describe('what will pass is a 503 with Retry-After, never a 500', () => {
+  test.each([
+    ['Temporal is unreachable', new TransportError('x')],
+    ...[1, 2, 4, 8, 10, 13, 14].map((code) => [`gRPC ${code}`, grpc(code)] as const),
+    ...[1, 2, 4, 8, 10, 13, 14].map(
+      (code) =>
+        [`gRPC ${code}, wrapped by the client`, new ServiceError('x', { cause: grpc(code) })] as const,
+    ),
+    ['the run is unknown to a server that lost its data', new WorkflowNotFoundError('x', 'id', undefined)],
+    ['PostgreSQL shuts down', postgres('57P01')],
+    ['a deadlock', postgres('40P01')],
+    ['the connection is refused', Object.assign(new Error('x'), { code: 'ECONNREFUSED' })],
+  ] as const)('%s', (_name, error) => {
+    expect(problemOf(error)).toMatchObject({
+      status: 503,
+      body: { message: '503 Service Unavailable' },
+      retryAfter: expect.any(Number),
+    });
+  });
+});
+
+describe('what is wrong with us is a 500 without details', () => {
+  test.each([
+    ['a bug', new TypeError('x is not a function')],
+    ['gRPC: invalid argument', new ServiceError('x', { cause: grpc(3) })],
+    ['PostgreSQL: no such column', postgres('42703')],
+  ])('%s', (_name, error) => {
+    expect(problemOf(error)).toMatchObject({
+      status: 500,
+      body: { message: '500 Internal Server Error' },
+    });
+  });
+});
