@@ -138,7 +138,7 @@ test.each([
 });
 
 describe('is tried again, each try an attempt:', () => {
-  test.each<[string, Answering, number | null, RegExp]>([
+  const CASES: [string, Answering, number | null, RegExp][] = [
     ['503', unavailable, 503, /^503 Service Unavailable$/],
     ['500 of a proxy', (res) => res.writeHead(500).end('<html>'), 500, /^The API answered 500$/],
     ['429', json(429, { message: 'Too many' }), 429, /^Too many$/],
@@ -152,8 +152,19 @@ describe('is tried again, each try an attempt:', () => {
     ['200 with garbage', (res) => res.writeHead(200).end('{"status":'), 200, /without the answer of the API/],
     ['200 with other JSON', json(200, { ok: true }), 200, /without the answer of the API/],
     ['no answer in time', () => undefined, null, /^No answer within 5100 ms$/],
-  ])('%s', async (_what, answer, status, message) => {
-    const { attempts } = await sendTo(answer, done);
+  ];
+  let sent: Map<string, Awaited<ReturnType<typeof sendTo>>['attempts']>;
+  // All at once: each of them waits for the queue to look again.
+  beforeAll(async () => {
+    sent = new Map(
+      await Promise.all(
+        CASES.map(async ([what, answer]) => [what, (await sendTo(answer, done)).attempts] as const),
+      ),
+    );
+  });
+
+  test.each(CASES)('%s', (what, _answer, status, message) => {
+    const attempts = sent.get(what) ?? [];
     expect(attempts).toMatchObject([
       { try: 1, state: 'failed', http_status: status, message: expect.stringMatching(message) },
       { try: 2, state: 'completed', http_status: 200 },

@@ -83,8 +83,10 @@ describe('provisioner sync --wait', () => {
 
   test('3 when a newer sync was applied: an older one is sent only by force, and answered 409', async () => {
     const namespace = await gitlab.createNamespace();
-    await sync(namespace, attrs(1));
-    await sync(namespace, attrs(2));
+    for (const seats of [1, 2]) {
+      await cdot.record(namespace, attrs(seats));
+      await cdot.settled(namespace);
+    }
     const old = String((await cdot.syncs(namespace))[0]?.sync_id);
     expect(await cdot.command(['resync', old])).toMatchObject({
       code: 1,
@@ -119,8 +121,10 @@ describe('provisioner sync --wait', () => {
 
 test('provisioner syncs lists what was recorded, what changed and what came of it', async () => {
   const namespace = await gitlab.createNamespace();
-  await sync(namespace, attrs(1));
-  await sync(namespace, attrs(3));
+  for (const seats of [1, 3]) {
+    await cdot.record(namespace, attrs(seats));
+    await cdot.settled(namespace);
+  }
   const { out: text } = await cdot.command(['syncs', namespace]);
   const [header = '', ...rows] = text.trimEnd().split('\n');
   expect(rows).toHaveLength(2);

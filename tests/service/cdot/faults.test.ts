@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { attrs, CustomersDot, eventually } from './support/cdot';
-import { done, startStandIn, type StandIn } from './support/standIn';
+import { done, startStandIn, unavailable, type StandIn } from './support/standIn';
 
 let cdot: CustomersDot;
 let gitlab: StandIn;
@@ -91,3 +92,42 @@ test('a worker that is stopped hands its job over: the sync is sent as soon as t
   expect((await cdot.settled(namespace)).at(-1)).toMatchObject({ state: 'completed', try: 2 });
   await next.stop();
 }, 60_000);
+
+test('killed again and again at any moment: no sync is lost, and every namespace ends on its latest', async () => {
+  const namespaces = Array.from({ length: 6 }, () => cdot.newNamespace());
+  for (const namespace of namespaces) {
+    gitlab.answer(namespace, async (res, posted) => {
+      await sleep(Math.random() * 100);
+      if (Math.random() < 0.3) unavailable(res, posted);
+      else done(res, posted);
+    });
+  }
+  let isOver = false;
+  const recording = Promise.all(
+    namespaces.map(async (namespace) => {
+      for (let seats = 1; !isOver; seats++) {
+        await cdot.record(namespace, attrs(seats));
+        await sleep(Math.random() * 150);
+      }
+    }),
+  );
+  for (let kills = 0; kills < 4; kills++) {
+    const worker = await cdot.start(environment);
+    await sleep(Math.random() * 1_000);
+    await worker.stop('SIGKILL');
+  }
+  isOver = true;
+  await recording;
+  const worker = await cdot.start(environment);
+  const begun = Date.now();
+  for (const namespace of namespaces) {
+    const attempts = await cdot.settled(namespace, 60_000);
+    expect(attempts.filter(({ state }) => state === 'started')).toEqual([]);
+    const latest = (await cdot.syncs(namespace)).at(-1);
+    expect(latest?.attempts.at(-1)).toMatchObject({ state: 'completed' });
+    expect(gitlab.posts.findLast((post) => post.namespaceId === namespace)?.syncId).toBe(latest?.sync_id);
+  }
+  expect(Date.now() - begun).toBeLessThan(60_000);
+  await eventually(async () => (await cdot.jobs()).length === 0);
+  await worker.stop();
+}, 120_000);
