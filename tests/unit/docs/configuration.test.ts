@@ -1,0 +1,21 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from '@jest/globals';
+
+const read = (file: string) => readFileSync(path.join(__dirname, '../../..', file), 'utf8');
+
+/** The variables of the schema, which are the only lines of this form. */
+const VARIABLES = [...read('src/config/config.ts').matchAll(/^ {2}([A-Z_]+): /gm)].map(
+  ([, name = '']) => name,
+);
+
+test('docs/configuration.md lists every variable of the schema, and no other', () => {
+  const rows = [...read('docs/configuration.md').matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name = '']) => name);
+  expect(rows.sort()).toEqual([...VARIABLES].sort());
+  expect(VARIABLES).toContain('PROVISION_WAIT_MS');
+});
+
+test('provisioner --help names every variable of the schema', () => {
+  const help = /ENVIRONMENT_HELP = `([^`]*)`/.exec(read('src/cli/main.ts'))?.[1] ?? '';
+  expect(VARIABLES.filter((name) => !new RegExp(`\\b${name}\\b`).test(help))).toEqual([]);
+});
