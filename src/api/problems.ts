@@ -43,7 +43,7 @@ const GRPC_UNAVAILABLE = new Set([1, 2, 4, 8, 10, 13, 14]);
 
 function isTemporalUnavailable(error: unknown): boolean {
   if (error instanceof TransportError || error instanceof WorkflowNotFoundError) return true;
-  // The client wraps what gRPC said.
-  if (error instanceof ServiceError) return isTemporalUnavailable(error.cause);
-  return isGrpcServiceError(error) && GRPC_UNAVAILABLE.has(error.code);
+  // First, as a native connection's gRPC error is a ServiceError, too; the client wraps it in another one.
+  if (isGrpcServiceError(error)) return GRPC_UNAVAILABLE.has(error.code);
+  return error instanceof ServiceError && isTemporalUnavailable(error.cause);
 }
