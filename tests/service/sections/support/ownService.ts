@@ -15,10 +15,14 @@ export interface OwnService {
   stop(): Promise<void>;
 }
 
-/** @param name of the database and of the Temporal namespace: letters and underscores, one for each test file */
+/**
+ * @param name of the database and of the Temporal namespace: letters and underscores, one for each test file
+ * @param prepare done to the Temporal namespace before the service starts
+ */
 export async function startOwnService(
   name: string,
   policy: 'compensate' | 'independent' = 'compensate',
+  prepare: () => Promise<void> = () => Promise.resolve(),
 ): Promise<OwnService> {
   const environment = testEnvironment();
   const dataDir = path.join(environment.directory, name);
@@ -27,6 +31,7 @@ export async function startOwnService(
     createTemporalNamespace(environment.temporalCli, environment.temporalAddress, name),
     mkdir(dataDir),
   ]);
+  await prepare();
   const service = await startServiceProcess(
     {
       DATA_DIR: dataDir,

@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { ServiceClient } from '../support/client';
+import { testEnvironment } from '../support/environment';
+import { startOwnService } from './sections/support/ownService';
+import { fullSync } from '../support/syncs';
+import { TemporalProbe } from '../support/temporal';
+
+let client: ServiceClient;
+let temporal: TemporalProbe;
+beforeAll(async () => {
+  client = await ServiceClient.of('compensate');
+  temporal = await TemporalProbe.of('compensate');
+});
+afterAll(async () => {
+  await temporal.close();
+  await client.close();
+});
+
+test('where API and worker share the process, a run starts there at once (eager start)', async () => {
+  const id = await client.createNamespace();
+  await client.provision(id, fullSync(2), 1);
+  const [started] = await temporal.events(id);
+  expect(started?.workflowExecutionStartedEventAttributes?.eagerExecutionAccepted).toBe(true);
+});
+
+test('where search attributes cannot be created the service says so and runs without', async () => {
+  const { temporalCli, temporalAddress } = testEnvironment();
+  const own = await startOwnService('no_attributes', 'compensate', async () => {
+    // The server takes three whole-number attributes a namespace: then there is no room for ours.
+    for (const name of ['A', 'B', 'C']) {
+      const args = ['operator', 'search-attribute', 'create', '--name', name, '--type', 'Int'];
+      await promisify(execFile)(temporalCli, [...args, '-n', 'no_attributes', '--address', temporalAddress]);
+    }
+  });
+  const id = await own.client.createNamespace();
+  expect((await own.client.provision(id, fullSync(2), 1)).status).toBe(200);
+  expect(own.log()).toContain('search attributes are missing and cannot be created');
+  await own.stop();
+});
