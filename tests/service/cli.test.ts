@@ -224,7 +224,7 @@ describe('logs', () => {
       TEMPORAL_ADDRESS: environment.temporalAddress,
       TEMPORAL_NAMESPACE: environment.independent.temporalNamespace,
     };
-    const service = await startServiceProcess(env);
+    const service = await startServiceProcess(env, ['--only', 'api,worker']);
     const { out: token } = await provisioner(['token'], env);
     await fetch(`${service.apiUrl}/api/v4/internal/gitlab_subscriptions/namespaces/demo-group/provision`, {
       method: 'POST',
