@@ -1,13 +1,11 @@
-import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ServiceClient } from '../../support/client';
-import { testEnvironment } from '../../support/environment';
 import { replay } from '../../support/replay';
 import { TemporalProbe } from '../../support/temporal';
+import { historyOf } from './support/history';
 import { installLedgerFaults } from './support/ledgerFaults';
 import { COMPENSATE, INDEPENDENT } from './support/paths';
 
@@ -35,7 +33,7 @@ describe.each([
     test.each(Object.entries(paths))('%s', async (name, take) => {
       const id = await client.createNamespace();
       await take({ client, temporal, id });
-      const history = await show(policy, id);
+      const history = await historyOf(policy, id);
       if (process.env['RECORD_HISTORIES']) {
         await mkdir(DIRECTORY, { recursive: true });
         await writeFile(path.join(DIRECTORY, `${name}.json`), forKeeping(history));
@@ -54,18 +52,4 @@ function forKeeping(history: string): string {
     key === 'stackTrace' ? undefined : value,
   ) as { events: unknown[] };
   return `{"events":[\n${events.map((event) => JSON.stringify(event)).join(',\n')}\n]}\n`;
-}
-
-/** The history of the last run of a namespace as `temporal workflow show --output json` prints it. */
-async function show(temporalNamespace: string, namespaceId: string): Promise<string> {
-  const { temporalCli, temporalAddress } = testEnvironment();
-  const { stdout } = await promisify(execFile)(
-    temporalCli,
-    [
-      ...['workflow', 'show', '--output', 'json', '--address', temporalAddress],
-      ...['--namespace', temporalNamespace, '--workflow-id', `provision:${namespaceId}`],
-    ],
-    { env: {}, maxBuffer: 16 * 1024 * 1024 },
-  );
-  return stdout;
 }
