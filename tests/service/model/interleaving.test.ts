@@ -52,6 +52,7 @@ async function play(
   const post = ({ provision }: Payload, which: Round['newest']) =>
     client.provision(id, provision, idOf(which));
   const begun = post(first, 'first');
+  begun.catch(() => undefined); // told below
   if (apart === null) await begun;
   else if (apart > 0) await sleep(apart);
   const answers = await Promise.all([begun, post(second, 'second')]);

@@ -23,7 +23,7 @@ const trial = fc.constantFrom(
 const baseProduct = fc
   .tuple(
     some({
-      plan_code: fc.constantFrom('free', 'premium', 'ultimate', 'ultimate_trial_paid_customer', null),
+      plan_code: fc.constantFrom('premium', 'ultimate', 'ultimate_trial_paid_customer', 'free', null),
       seats,
       max_seats_used: seats,
       auto_renew: fc.boolean(),
