@@ -3,6 +3,7 @@ import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
 import { createActivities } from '../../../src/activities';
 import { createPool } from '../../../src/db/pool';
+import { createMetrics } from '../../../src/metrics/metrics';
 import { ServiceClient } from '../../support/client';
 import { testEnvironment } from '../../support/environment';
 import { replay } from '../../support/replay';
@@ -51,6 +52,7 @@ describe('a step that was added behind patched()', () => {
         searchable: false,
         billableMembers: (row) => row.seats_in_use,
         log: pino({ level: 'silent' }),
+        metrics: createMetrics(),
       }),
       announceOutcome: async (input: { namespace_id: string }) => void announced.push(input.namespace_id),
     };
