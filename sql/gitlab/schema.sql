@@ -99,7 +99,7 @@ CREATE TABLE ci_namespace_monthly_usages (
 
 CREATE TABLE subscription_add_ons (
   id bigserial PRIMARY KEY,
-  name smallint NOT NULL UNIQUE,                -- enum, enum, see the contract, 4.4
+  name smallint NOT NULL UNIQUE,                -- enum, see the contract, 4.4
   description text NOT NULL CHECK (char_length(description) <= 512),
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now()

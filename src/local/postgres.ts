@@ -110,7 +110,6 @@ async function waitUntilReady(child: Child, url: string): Promise<void> {
   let last: unknown;
   while (child.alive() && Date.now() < deadline) {
     const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 });
-    client.on('error', () => undefined); // the query that is running reports it
     client.on('error', () => {}); // a lost connection is reported by the query too
     try {
       await client.connect();

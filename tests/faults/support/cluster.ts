@@ -85,7 +85,7 @@ export async function startCluster(): Promise<Cluster> {
     apiDataDir: path.join(directory, 'api'),
     postgres: {
       stop: () => database.stop(),
-      kill: async () => void process.kill(database.pid, 'SIGKILL'),
+      kill: async () => killIfAlive(database.pid),
       start: async () => {
         database = await untilItStarts(startDatabase);
         aim(database.port, 'api-postgres', 'worker-postgres');
@@ -93,7 +93,7 @@ export async function startCluster(): Promise<Cluster> {
     },
     temporal: {
       stop: () => temporal.stop(),
-      kill: async () => void process.kill(temporal.pid, 'SIGKILL'),
+      kill: async () => killIfAlive(temporal.pid),
       start: async () => {
         temporal = await untilItStarts(startTemporal);
         aim(Number(temporal.address.split(':')[1]), 'api-temporal', 'worker-temporal');
@@ -124,4 +124,12 @@ function withPort(url: string, port: number): string {
   const changed = new URL(url);
   changed.port = String(port);
   return changed.href;
+}
+
+function killIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it is gone already
+  }
 }
