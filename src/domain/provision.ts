@@ -85,7 +85,7 @@ const addOnPurchases = z
  * The value of `provision` (contract 1.3): types, validation and OpenAPI come from here. The output has only the
  * sections that were asked; a key that was not sent is absent, a key sent as null is null.
  */
-export const provisionSchema = z
+const provisionSchema = z
   .object({
     base_product: baseProduct.nullable().exactOptional(),
     storage: storage.nullable().exactOptional(),

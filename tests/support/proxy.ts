@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
 
 /** Where connections are forwarded to. It may change: a restarted server may get another port. */
-export interface Target {
+interface Target {
   host: string;
   port: number;
 }

@@ -34,7 +34,7 @@ export interface Cluster {
 }
 
 /** A server that can be stopped or killed, and started again on the same data. */
-export interface Killable {
+interface Killable {
   stop(): Promise<void>;
   kill(): Promise<void>;
   start(): Promise<void>;

@@ -4,6 +4,9 @@ import { TransportError } from '@temporalio/worker';
 import { problemOf } from '../../../src/api/problems';
 
 const grpc = (code: number) => Object.assign(new Error('x'), { code, details: 'x', metadata: {} });
+// A native connection's gRPC errors are ServiceErrors themselves.
+const nativeGrpc = (code: number) =>
+  Object.assign(new ServiceError('x'), { code, details: 'x', metadata: {} });
 const postgres = (code: string) => Object.assign(new Error('x'), { code, severity: 'ERROR' });
 
 describe('what will pass is a 503 with Retry-After, never a 500', () => {
@@ -14,6 +17,7 @@ describe('what will pass is a 503 with Retry-After, never a 500', () => {
       (code) =>
         [`gRPC ${code}, wrapped by the client`, new ServiceError('x', { cause: grpc(code) })] as const,
     ),
+    ['gRPC 4 of a native connection, wrapped', new ServiceError('x', { cause: nativeGrpc(4) })],
     ['the run is unknown to a server that lost its data', new WorkflowNotFoundError('x', 'id', undefined)],
     ['PostgreSQL shuts down', postgres('57P01')],
     ['a deadlock', postgres('40P01')],

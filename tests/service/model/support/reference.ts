@@ -21,7 +21,7 @@ export interface Subscription {
   stamped: boolean;
 }
 
-export interface Purchase {
+interface Purchase {
   add_on: number;
   quantity: number;
   started_at: string;

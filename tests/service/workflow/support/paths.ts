@@ -5,7 +5,7 @@ import { ledgerFault } from './ledgerFaults';
 import { resetRun } from './reset';
 
 /** One service, what it runs on, and a namespace in it that no other run has used. */
-export interface Ground {
+interface Ground {
   client: ServiceClient;
   temporal: TemporalProbe;
   id: string;
