@@ -1,17 +1,29 @@
+import path from 'node:path';
 import type { RunningService } from './service';
 
 /** What a person needs to know once the service is up: where it is, and one line that provisions the demo group. */
-export function banner({ apiUrl, customersDotUrl, uiUrl, hasDemo }: RunningService): string {
+export function banner(service: RunningService, dataDir: string): string {
+  const { apiUrl, customersDotUrl, uiUrl, hasDemo } = service;
   const lines = ['', 'The namespace provisioner is up.'];
   if (apiUrl !== null) lines.push(`  API          ${apiUrl}`);
   if (customersDotUrl !== null) lines.push(`  CDot's side  ${customersDotUrl}`);
   if (uiUrl !== null) lines.push(`  Temporal UI  ${uiUrl}`);
   if (apiUrl !== null && hasDemo)
-    lines.push('', 'Provision the demo group from another terminal:', `  ${demoCurl(apiUrl)}`);
+    lines.push(
+      '',
+      'Provision the demo group from another terminal:',
+      `  ${demoCurl(apiUrl, tokenCommand(dataDir))}`,
+    );
   return [...lines, '', 'Ctrl-C stops it.', ''].join('\n');
 }
 
-function demoCurl(apiUrl: string): string {
+/** The command that signs a token; it finds the service through its data directory. */
+function tokenCommand(dataDir: string): string {
+  const isDefault = dataDir === path.resolve('.data');
+  return `${isDefault ? '' : `DATA_DIR='${dataDir}' `}npx provisioner token`;
+}
+
+function demoCurl(apiUrl: string, token: string): string {
   const body = {
     sync_id: 1,
     provision: {
@@ -27,7 +39,7 @@ function demoCurl(apiUrl: string): string {
   };
   return [
     `curl -sS ${apiUrl}/api/v4/internal/gitlab_subscriptions/namespaces/demo-group/provision`,
-    `-H "X-Customers-Dot-Internal-Token: $(npx provisioner token)"`,
+    `-H "X-Customers-Dot-Internal-Token: $(${token})"`,
     `-H 'Content-Type: application/json'`,
     `-d '${JSON.stringify(body)}'`,
   ].join(' ');

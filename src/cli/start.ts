@@ -38,7 +38,7 @@ export async function start(
   // A signal that comes meanwhile stops the service once it is up: nothing is left half started.
   const metrics = createMetrics();
   const service = await startService({ config, environment, parts, log, metrics, onProgress, onFatal });
-  onProgress(banner(service));
+  onProgress(banner(service, config.dataDir));
   const code = await ended;
   onProgress('stopping');
   setTimeout(() => process.exit(code), STOP_LIMIT_MS).unref();
