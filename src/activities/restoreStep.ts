@@ -25,7 +25,8 @@ export async function restoreStep(
   input: StepInput,
 ): Promise<UndoResult> {
   const run = runIdentity(input, input.chain_id);
-  return await withTransaction(deps.pool, async (tx) => {
+  let isFirst = false;
+  const undone = await withTransaction(deps.pool, async (tx) => {
     await passFence(tx, run); // for the lock only: also an overtaken run takes back what it wrote
     const recorded = await findStep(tx, run, step);
     if (recorded?.undoResult) return recorded.undoResult as UndoResult;
@@ -50,9 +51,11 @@ export async function restoreStep(
       await deleteFollowUps(tx, recorded.outboxIds);
     }
     await recordUndo(tx, run, step, result);
-    deps.metrics.compensations.inc({ step, result: result.kept.length > 0 ? 'kept' : 'restored' });
+    isFirst = true;
     return result;
   });
+  if (isFirst) deps.metrics.compensations.inc({ step, result: undone.kept.length > 0 ? 'kept' : 'restored' });
+  return undone;
 }
 
 /** @returns why the row was left as it is, or null when it was put back */

@@ -27,7 +27,7 @@ export function createPool({ url, applicationName, max, onError }: PoolSettings)
     idleTimeoutMillis: 30_000,
     query_timeout: 8_000,
     statement_timeout: 7_000,
-    lock_timeout: 4_000,
+    lock_timeout: 3_000, // twice, as a local activity has two attempts, fits its limit (workflows/activityCalls)
     idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
     options: '-c TimeZone=UTC -c DateStyle=ISO',
