@@ -52,12 +52,17 @@ export interface Started {
   address: string;
 }
 
-/** Lets another process start the server, kills it with SIGKILL, and returns what it had started. */
+/**
+ * Lets another process start the server, kills it with SIGKILL, and returns what it had started.
+ * @param meanwhile done while that process still lives: afterwards a server may end by itself, as whatever it logs
+ * goes into the pipe of its dead parent
+ */
 export async function startInKilledProcess(
   file: string,
   name: string,
   options: object,
   checkout = CHECKOUT,
+  meanwhile: (server: Started) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<Started> {
   const script = path.join(checkout, 'tests/unit/local/ownerProcess.cjs');
   const owner = spawn(process.execPath, [script, file, name, JSON.stringify(options)], {
@@ -67,9 +72,11 @@ export async function startInKilledProcess(
   const early = exit.then(() => Promise.reject(new Error('it ended before it had started a server')));
   const [line] = (await Promise.race([once(createInterface(owner.stdout), 'line'), early])) as [string];
   early.catch(() => {}); // from here on its end is what we want
+  const started = JSON.parse(line) as Started;
+  await meanwhile(started);
   owner.kill('SIGKILL');
   await exit;
-  return JSON.parse(line) as Started;
+  return started;
 }
 
 export async function isRunning(pid: number): Promise<boolean> {

@@ -7,7 +7,7 @@ import {
   type LocalTemporalServer,
   type TemporalServerOptions,
 } from '../../../src/local/temporalServer';
-import { Cleanup, isRunning, startInKilledProcess, testCli } from './support';
+import { CHECKOUT, Cleanup, isRunning, startInKilledProcess, testCli } from './support';
 
 const cleanup = new Cleanup();
 let cli: string;
@@ -71,9 +71,16 @@ describe('startTemporalServer', () => {
   it('stops the server of a killed process and keeps its workflows', async () => {
     const dbFile = path.join(await cleanup.directory(), 'temporal.db');
     const options = { cli, dbFile, port: 0, uiPort: null };
-    const orphan = await startInKilledProcess('temporalServer', 'startTemporalServer', options);
-    expect(await isRunning(orphan.pid)).toBe(true);
-    await temporal(orphan, ...START);
+    const orphan = await startInKilledProcess(
+      'temporalServer',
+      'startTemporalServer',
+      options,
+      CHECKOUT,
+      async (alive) => {
+        expect(await isRunning(alive.pid)).toBe(true);
+        await temporal(alive, ...START);
+      },
+    );
 
     const server = await start({ dbFile });
     expect(await isRunning(orphan.pid)).toBe(false);
