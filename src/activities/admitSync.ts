@@ -3,15 +3,14 @@ import { admitRun, findUnfinishedRun, type RunIdentity } from '../db/fence';
 import { findStep, recordStep } from '../db/ledger';
 import { findNamespaceById } from '../db/namespaces';
 import { withTransaction, type Tx } from '../db/pool';
-import { databaseFailure } from '../db/sqlState';
 import { askedSections } from '../domain/askedSections';
 import type { SectionEntries } from '../domain/failures';
 import { parseSyncInput } from '../domain/syncInput';
-import { namespaceRefusal } from '../domain/namespaceRules';
+import { checkNamespace } from '../domain/namespaceRules';
 import type { Admission, StepInput, SyncInput } from '../domain/sync';
 import { invalidRequestFailure } from '../temporal/failures';
-import { isLostRace } from './applySections';
 import type { ActivityDependencies } from './dependencies';
+import { withSecondTry } from './lostRace';
 import { runIdentity } from './runIdentity';
 import { planSection } from './sections';
 
@@ -30,21 +29,16 @@ export async function admitSync(
   const parsed = parseSyncInput(request, Context.current().info.workflowExecution?.workflowId ?? '');
   if (!parsed.ok) throw invalidRequestFailure(parsed.refusal);
   const input: StepInput = { ...parsed.input, chain_id: chainId, policy: deps.policy };
-  const once = () => withTransaction(deps.pool, (tx) => admit(tx, deps, input));
-  return await once().catch((error: unknown) => {
-    // Another attempt of this activity was faster: its result is in the ledger now.
-    const failure = databaseFailure(error);
-    if (failure && isLostRace(failure)) return once();
-    throw error;
-  });
+  // The race is with another attempt of this activity: if that was faster, its result is in the ledger now.
+  return withSecondTry(() => withTransaction(deps.pool, (tx) => admit(tx, deps, input)));
 }
 
 async function admit(tx: Tx, deps: ActivityDependencies, input: StepInput): Promise<Admission> {
   const { searchable, billableMembers } = deps;
-  const refusal = namespaceRefusal(await findNamespaceById(tx, input.namespace_id));
-  if (refusal) throw invalidRequestFailure(refusal);
+  const found = checkNamespace(await findNamespaceById(tx, input.namespace_id));
+  if (!found.ok) throw invalidRequestFailure(found.refusal);
 
-  const run = runIdentity(input, input.chain_id);
+  const run = runIdentity(input);
   const recorded = await findStep<Admission>(tx, run, STEP);
   if (recorded) return recorded.result;
   const unfinishedRun = await findUnfinishedRun(tx, run);

@@ -1,4 +1,4 @@
-import { databaseFailure, type DatabaseFailure } from '../db/sqlState';
+import { databaseFailure } from '../db/sqlState';
 import type { LedgerChange } from '../db/ledger';
 import type { Tx } from '../db/pool';
 import { RowGone, writeRow, type RowChange } from '../db/rows';
@@ -7,6 +7,7 @@ import type { FollowUp, Write } from '../domain/plan';
 import type { SectionName } from '../domain/sections';
 import { SECTION_LABELS } from '../domain/steps';
 import type { StepInput } from '../domain/sync';
+import { isLostRace } from './lostRace';
 import { planSection } from './sections';
 import type { SectionContext } from './sections/section';
 
@@ -92,14 +93,9 @@ function refusal(error: unknown, section: SectionName, isLastTry: boolean): stri
   const cause = error instanceof WriteFailed ? error.cause : error;
   if (cause instanceof RowGone) return couldNotBeSaved(section, cause.code, cause.table);
   const failure = databaseFailure(cause);
-  if (failure?.class !== 'refused' || (isLostRace(failure) && !isLastTry)) return null;
+  if (failure?.class !== 'refused' || (isLostRace(cause) && !isLastTry)) return null;
   const table = failure.table ?? (error instanceof WriteFailed ? error.table : null);
   return couldNotBeSaved(section, failure.condition, table);
-}
-
-/** Another writer inserted the same row first; run again, the step finds it (contract 3). */
-export function isLostRace(failure: DatabaseFailure): boolean {
-  return failure.condition === 'unique_violation';
 }
 
 /** The message for values that the database refuses although the rules let them pass (contract 3). */

@@ -18,7 +18,7 @@ export async function recordOutcome(
   input: StepInput,
   outcome: Outcome,
 ): Promise<void> {
-  const run = runIdentity(input, input.chain_id);
+  const run = runIdentity(input);
   await withTransaction(deps.pool, async (tx) => {
     await passFence(tx, run); // for the lock only: what is done is recorded, also of an overtaken run
     if (await findStep(tx, run, STEP)) return;

@@ -24,7 +24,7 @@ export async function restoreStep(
   { step, sections }: (typeof STEPS)[number],
   input: StepInput,
 ): Promise<UndoResult> {
-  const run = runIdentity(input, input.chain_id);
+  const run = runIdentity(input);
   let isFirst = false;
   const undone = await withTransaction(deps.pool, async (tx) => {
     await passFence(tx, run); // for the lock only: also an overtaken run takes back what it wrote

@@ -11,8 +11,9 @@ import type { SectionName } from '../domain/sections';
 import type { STEPS } from '../domain/steps';
 import type { Change, StepInput, StepResult } from '../domain/sync';
 import { supersededFailure, validationFailure } from '../temporal/failures';
-import { applySections, couldNotBeSaved, isLostRace, StepRefused } from './applySections';
+import { applySections, couldNotBeSaved, StepRefused } from './applySections';
 import type { ActivityDependencies } from './dependencies';
+import { withSecondTry } from './lostRace';
 import { runIdentity } from './runIdentity';
 
 /** The ledger's row of a step that took effect. */
@@ -31,14 +32,10 @@ type Step = (typeof STEPS)[number];
  */
 export async function runStep(deps: ActivityDependencies, step: Step, input: StepInput): Promise<StepResult> {
   const sections = askedSections(input.provision).filter((name) => step.sections.some((own) => own === name));
-  const once = (isLastTry: boolean) =>
-    withTransaction(deps.pool, (tx) => stepTransaction(tx, deps, step, sections, input, isLastTry));
   try {
-    return await once(false).catch((error: unknown) => {
-      const failure = databaseFailure(error);
-      if (failure && isLostRace(failure)) return once(true);
-      throw error;
-    });
+    return await withSecondTry((isLastTry) =>
+      withTransaction(deps.pool, (tx) => stepTransaction(tx, deps, step, sections, input, isLastTry)),
+    );
   } catch (error) {
     if (error instanceof StepRefused) throw validationFailure(error.entries);
     const failure = databaseFailure(error);
@@ -60,7 +57,7 @@ async function stepTransaction(
   input: StepInput,
   isLastTry: boolean,
 ): Promise<StepResult> {
-  const run = runIdentity(input, input.chain_id);
+  const run = runIdentity(input);
   const { overtakenBy, ...clock } = await passFence(tx, run);
   const recorded = await findStep<Recorded>(tx, run, step);
   // An undone step must stay undone: this is an attempt that the workflow gave up on.

@@ -24,13 +24,14 @@ const PROVISION = `${INTERNAL}/gitlab_subscriptions/namespaces/:id/provision`;
 /** The HTTP side of the service: the endpoint, its description, health, and the local issuer where there is one. */
 export function createApp(deps: AppDependencies): Express {
   const app = express();
+  const description = openApiDocument();
   app.set('etag', false);
   app.use(requestId, requestLog(deps.log, deps.metrics), helmet());
   app.get('/-/liveness', liveness);
   app.get('/-/readiness', readiness(deps.checks));
   app.get('/-/metrics', metricsRoute(deps.metrics));
   if (deps.issuer) app.use(deps.issuer);
-  app.get(`${INTERNAL}/openapi.json`, (_req, res) => void res.json(openApiDocument()));
+  app.get(`${INTERNAL}/openapi.json`, (_req, res) => void res.json(description));
   app.use(INTERNAL, checkToken(deps));
   app.post(PROVISION, provision(deps));
   app.use(() => {

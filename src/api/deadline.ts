@@ -17,10 +17,6 @@ export class Deadline {
     return this.endsAt;
   }
 
-  get isOver(): boolean {
-    return Date.now() >= this.endsAt;
-  }
-
   /** Waits for `work`, but not longer than this deadline; the work itself goes on. @throws DeadlineOver */
   async bound<T>(work: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;

@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express';
+import { Deadline } from './deadline';
 
 /** Something this process cannot work without. Resolves when it is up, rejects when it is not. */
 export type HealthCheck = () => Promise<unknown>;
@@ -25,18 +26,11 @@ export function readiness(checks: Record<string, HealthCheck>): RequestHandler {
   };
 }
 
-async function passes(check: HealthCheck): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), CHECK_TIMEOUT_MS);
-  });
-  const passed = check().then(
-    () => true,
-    () => false,
-  );
-  try {
-    return await Promise.race([passed, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function passes(check: HealthCheck): Promise<boolean> {
+  return Deadline.in(CHECK_TIMEOUT_MS)
+    .bound(check())
+    .then(
+      () => true,
+      () => false,
+    );
 }

@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { findNamespaceById, findNamespaceByPath, type NamespaceAtDoor } from '../db/namespaces';
 import { supersededAnswer, type Answer } from '../domain/answer';
 import { fitsInt8, isPrimaryKey } from '../domain/namespaceId';
-import { namespaceRefusal } from '../domain/namespaceRules';
+import { checkNamespace } from '../domain/namespaceRules';
 import { parseSyncBody } from '../domain/syncRequest';
 import { workflowIdOf } from '../domain/syncInput';
 import type { VerifyToken } from './auth/verifyToken';
@@ -39,11 +39,9 @@ export function checkToken({ verifyToken, waitMs }: ProvisionRoute): RequestHand
 export function provision(route: ProvisionRoute): RequestHandler<{ id: string }> {
   return async (req, res) => {
     const deadline = res.locals['deadline'] as Deadline;
-    const namespace = await deadline.bound(findNamespace(route.pool, req.params.id));
-    const refusal = namespaceRefusal(namespace);
-    if (!namespace || refusal) {
-      throw new HttpProblem(refusal?.status ?? 404, 'namespace_refused', refusal?.body ?? { message: '' });
-    }
+    const found = checkNamespace(await deadline.bound(findNamespace(route.pool, req.params.id)));
+    if (!found.ok) throw new HttpProblem(found.refusal.status, 'namespace_refused', found.refusal.body);
+    const { namespace } = found;
     note(res, { namespace_id: namespace.id });
 
     const body = parseSyncBody(await deadline.bound(readJsonBody(req as Request, res)));

@@ -4,12 +4,6 @@ import type { Deadline } from './deadline';
 export class Turns {
   private readonly last = new Map<string, Promise<unknown>>();
 
-  /** Requests that wait or work now. */
-  get waiting(): number {
-    return this.count;
-  }
-  private count = 0;
-
   /**
    * Runs `work` when all earlier work of the namespace has ended.
    * @throws DeadlineOver when the turn does not come in time; the work is then never begun
@@ -20,13 +14,11 @@ export class Turns {
     const ended = new Promise<void>((resolve) => (end = resolve));
     const mine = before.then(() => ended);
     this.last.set(namespaceId, mine);
-    this.count += 1;
     try {
       await deadline.bound(before);
       return await work();
     } finally {
       end();
-      this.count -= 1;
       if (this.last.get(namespaceId) === mine) this.last.delete(namespaceId);
     }
   }

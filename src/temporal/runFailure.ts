@@ -9,7 +9,7 @@ export type RunFailure =
   | { kind: 'invalid'; request: InvalidRequest }
   /** Cancelled or terminated by a person: asking again starts a new run. */
   | { kind: 'stopped' }
-  | { kind: 'bug'; message: string };
+  | { kind: 'bug' };
 
 /** Reads what `WorkflowHandle.result()` threw; null when that says nothing about the run itself. */
 export function readRunFailure(error: unknown): RunFailure | null {
@@ -19,5 +19,5 @@ export function readRunFailure(error: unknown): RunFailure | null {
   const detail: unknown = cause.details?.[0];
   if (cause.type === FAILURE.refused) return { kind: 'refused', answer: detail as Answer };
   if (cause.type === FAILURE.invalidRequest) return { kind: 'invalid', request: detail as InvalidRequest };
-  return { kind: 'bug', message: cause.message };
+  return { kind: 'bug' };
 }

@@ -2,7 +2,7 @@ import { defineSearchAttributeKey, SearchAttributeType, type SearchAttributePair
 import type { Outcome } from '../domain/sync';
 
 /** What runs can be searched by, in the UI and with `temporal workflow list --query`. */
-// `NamespaceId` would be the natural name, but servers from 1.29 on keep it for themselves.
+// `NamespaceId` would be the natural name, but servers keep it for themselves (seen on 1.32).
 export const NAMESPACE_ID = defineSearchAttributeKey('GitlabNamespaceId', SearchAttributeType.INT);
 export const SYNC_ID = defineSearchAttributeKey('SyncId', SearchAttributeType.INT);
 export const PROVISION_OUTCOME = defineSearchAttributeKey('ProvisionOutcome', SearchAttributeType.KEYWORD);
