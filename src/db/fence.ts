@@ -41,7 +41,8 @@ export async function admitRun(tx: Tx, run: RunIdentity): Promise<Clock | { supe
 }
 
 /**
- * The run that was admitted before this one and has no outcome: it was terminated, and what its steps did stands.
+ * The run that was admitted before this one and has no outcome: it was terminated, and what its steps did stands (or
+ * it was cancelled before its first step, and there is nothing).
  * @returns its id, or null
  */
 export async function findUnfinishedRun(tx: Tx, run: RunIdentity): Promise<string | null> {
