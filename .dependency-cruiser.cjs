@@ -27,11 +27,11 @@ module.exports = {
       to: { path: '^src/activities/', dependencyTypesNot: ['type-only'] },
     },
     layer('api-knows-no-activities', 'api', ['domain', 'db', 'temporal', 'workflows', 'metrics']),
-    layer('metrics-know-nobody', 'metrics', []),
+    layer('metrics-know-domain', 'metrics', ['domain']),
     layer('issuer-knows-nobody', 'issuer', []),
     layer('local-knows-nobody', 'local', []),
     layer('config-knows-domain', 'config', ['domain']),
-    layer('cdot-talks-http', 'cdot', ['domain', 'db', 'issuer', 'config']),
+    layer('cdot-talks-http', 'cdot', ['domain', 'db', 'issuer', 'config', 'metrics']),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -2,7 +2,7 @@ import express, { type ErrorRequestHandler, type Express, type Router } from 'ex
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import { liveness, readiness, type HealthCheck } from './health';
-import type { Metrics } from '../metrics/metrics';
+import { measureEndpoint } from './measure';
 import { metricsRoute } from './metricsRoute';
 import { openApiDocument } from './openApi';
 import { HttpProblem, problemOf } from './problems';
@@ -12,7 +12,6 @@ import { note, requestLog } from './requestLog';
 
 export interface AppDependencies extends ProvisionRoute {
   log: Logger;
-  metrics: Metrics;
   checks: Record<string, HealthCheck>;
   /** The issuer of tokens for local use; absent when the real portal issues them. */
   issuer?: Router;
@@ -32,8 +31,9 @@ export function createApp(deps: AppDependencies): Express {
   app.get('/-/metrics', metricsRoute(deps.metrics));
   if (deps.issuer) app.use(deps.issuer);
   app.get(`${INTERNAL}/openapi.json`, (_req, res) => void res.json(description));
+  // On the route itself, so that also what fails there is counted for it; then on whatever else there could be.
+  app.post(PROVISION, measureEndpoint(deps.metrics, PROVISION), checkToken(deps), provision(deps));
   app.use(INTERNAL, checkToken(deps));
-  app.post(PROVISION, provision(deps));
   app.use(() => {
     throw new HttpProblem(404, 'not_found', { error: '404 Not Found' });
   });

@@ -6,8 +6,10 @@ import { fitsInt8, isPrimaryKey } from '../domain/namespaceId';
 import { checkNamespace } from '../domain/namespaceRules';
 import { parseSyncBody } from '../domain/syncRequest';
 import { workflowIdOf } from '../domain/syncInput';
+import type { Metrics } from '../metrics/metrics';
 import type { VerifyToken } from './auth/verifyToken';
 import { Deadline } from './deadline';
+import { countAnswer, countWaiting } from './measure';
 import { HttpProblem } from './problems';
 import { readJsonBody } from './readBody';
 import { note } from './requestLog';
@@ -15,6 +17,7 @@ import { runSync, type SyncRunner } from './runSync';
 
 export interface ProvisionRoute {
   pool: Pool;
+  metrics: Metrics;
   verifyToken: VerifyToken;
   runner: SyncRunner;
   waitMs: number;
@@ -49,7 +52,7 @@ export function provision(route: ProvisionRoute): RequestHandler<{ id: string }>
     const { syncId, provision } = body;
     note(res, { sync_id: syncId });
     if (syncId !== null && namespace.newestSyncId !== null && syncId < namespace.newestSyncId) {
-      return sendAnswer(res, supersededAnswer(namespace.newestSyncId));
+      return sendAnswer(route, res, supersededAnswer(namespace.newestSyncId), 'door');
     }
 
     const input = {
@@ -58,10 +61,13 @@ export function provision(route: ProvisionRoute): RequestHandler<{ id: string }>
       provision,
       correlation_id: res.locals['requestId'] as string,
     };
-    const answer = await runSync(route.runner, input, deadline, (runId) =>
-      nameRun(route, res, namespace.id, runId),
+    const answer = await countWaiting(route.metrics, (onRun) =>
+      runSync(route.runner, input, deadline, (runId) => {
+        onRun();
+        nameRun(route, res, namespace.id, runId);
+      }),
     );
-    sendAnswer(res, answer);
+    sendAnswer(route, res, answer, 'run');
   };
 }
 
@@ -80,7 +86,13 @@ function nameRun({ runUrl }: ProvisionRoute, res: Response, namespaceId: string,
   });
 }
 
-function sendAnswer(res: Response, answer: Answer): void {
+function sendAnswer(
+  { metrics }: ProvisionRoute,
+  res: Response,
+  answer: Answer,
+  decidedAt: 'door' | 'run',
+): void {
+  countAnswer(metrics, answer, decidedAt);
   note(res, { outcome: answer.status });
   res.status(STATUS[answer.status]).json(answer);
 }

@@ -28,7 +28,6 @@ export function requestLog(log: Logger, metrics: Metrics): RequestHandler {
       const labels = { method: req.method, route: routeOf(req) };
       metrics.requests.inc({ ...labels, status: res.statusCode });
       metrics.requestDuration.observe(labels, durationS);
-      if (notes?.outcome !== undefined) metrics.syncs.inc({ outcome: notes.outcome });
       const line = {
         correlation_id: res.locals['requestId'] as string,
         method: req.method,

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { isJsonObject } from '../domain/addOnInput';
+import type { Metrics } from '../metrics/metrics';
 import {
   AttemptLost,
   failuresInARow,
@@ -20,6 +21,7 @@ import { judge, messageOf, type Verdict } from './verdict';
 export interface Delivering {
   pool: Pool;
   log: Logger;
+  metrics: Pick<Metrics, 'attempts'>;
   sender: Sender;
   backoff: Backoff;
   /** Tries of one request to send a sync, the first one included. */
@@ -60,6 +62,8 @@ export async function deliver(deps: Delivering, delivery: Delivery, job: Job): P
     await settleAttempt(pool, attemptId, end, delivery);
     return end;
   });
+  const isGivenUp = end.state === 'failed' && end.retryInMs === null;
+  deps.metrics.attempts.inc({ state: isGivenUp ? 'given_up' : end.state });
   logAttempt(deps.log, due.sync, end, {
     attempt_id: attemptId,
     try: due.nextTry,

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { createPool } from '../db/pool';
 import type { SigningKeys } from '../issuer/keys';
 import { signToken } from '../issuer/token';
+import type { Metrics } from '../metrics/metrics';
 import { deliver } from './deliver';
 import { migrateCustomersDot } from './migrate';
 import type { ApiAddress } from './post';
@@ -10,6 +11,7 @@ import { startQueueWorker } from './queueWorker';
 export interface CustomersDotOptions {
   databaseUrl: string;
   log: Logger;
+  metrics: Metrics;
   keys: () => Promise<SigningKeys>;
   api: () => Promise<ApiAddress | null>;
   /** Namespaces at the same time. */
@@ -29,7 +31,7 @@ export interface RunningCustomersDot {
 
 /** Brings the database up to date and starts the background worker (contract 6). */
 export async function startCustomersDot(options: CustomersDotOptions): Promise<RunningCustomersDot> {
-  const { databaseUrl, log, keys, api, concurrency, timeoutMs } = options;
+  const { databaseUrl, log, metrics, keys, api, concurrency, timeoutMs } = options;
   await migrateCustomersDot(databaseUrl, log);
   const pool = createPool({
     url: databaseUrl,
@@ -40,6 +42,7 @@ export async function startCustomersDot(options: CustomersDotOptions): Promise<R
   const delivering = {
     pool,
     log,
+    metrics,
     sender: { api, timeoutMs, sign: async (issuer: string) => signToken(await keys(), { issuer }) },
     backoff: { baseMs: options.retryBaseMs, random: Math.random },
     maxTries: options.maxTries,
@@ -49,6 +52,7 @@ export async function startCustomersDot(options: CustomersDotOptions): Promise<R
     url: databaseUrl,
     pool,
     log,
+    metrics,
     concurrency,
     work: (delivery, job) => deliver(delivering, delivery, job),
   });

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { run, type Runner, type WorkerEvents } from 'graphile-worker';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import type { Metrics } from '../metrics/metrics';
 import { DELIVER, type Delivery } from './enqueue';
 import { openLiveness, type Liveness } from './liveness';
 import { queueLogger } from './queueLogger';
@@ -13,6 +14,7 @@ export interface QueueWorkerOptions {
   url: string;
   pool: Pool;
   log: Logger;
+  metrics: Pick<Metrics, 'attempts'>;
   /** Jobs at the same time. */
   concurrency: number;
   work: (delivery: Delivery, job: Job) => Promise<void>;
@@ -139,7 +141,7 @@ async function startRunner(
 
 /** Looks for dead workers now and then; resolves when the connection that proves our life does not answer. */
 async function keepReclaiming(
-  { pool, log }: QueueWorkerOptions,
+  { pool, log, metrics }: QueueWorkerOptions,
   liveness: Liveness,
   over: AbortSignal,
 ): Promise<'lost'> {
@@ -151,6 +153,7 @@ async function keepReclaiming(
     }
     try {
       const { workers, attempts } = await reclaimFromDeadWorkers(pool);
+      metrics.attempts.inc({ state: 'failed' }, attempts);
       if (workers.length > 0) log.warn({ workers, attempts }, 'took over the jobs of dead workers');
     } catch (error) {
       log.warn({ err: error }, 'could not look for dead workers');

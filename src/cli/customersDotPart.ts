@@ -37,6 +37,7 @@ export async function startCustomersDotPart(
   const part = await orExplain(
     startCustomersDot({
       log,
+      metrics,
       keys,
       databaseUrl,
       // Looked up for each request: an API on the same data directory may come later, or come back elsewhere.

@@ -1,4 +1,5 @@
 import { createActivities } from '../activities';
+import { measureActivities } from '../activities/measure';
 import { createApp } from '../api/app';
 import { createTokenVerifier } from '../api/auth/verifyToken';
 import type { HealthCheck } from '../api/health';
@@ -71,7 +72,7 @@ export async function startProvisioning(
       policy: config.failurePolicy,
       billableMembers: (subscription) => subscription.seats_in_use,
     });
-    const worker = await startWorker(temporal, activities);
+    const worker = await startWorker(temporal, activities, measureActivities(metrics));
     worker.done.catch((error: unknown) => onFatal(`the worker died: ${String(error)}`));
     cleanups.add(() => worker.stop());
     checks['worker'] = () =>

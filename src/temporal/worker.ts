@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { Worker } from '@temporalio/worker';
+import { Worker, type ActivityInterceptorsFactory } from '@temporalio/worker';
 import type { Activities } from '../activities';
 import { TASK_QUEUE } from '../workflows/names';
 import type { TemporalConnection } from './connection';
@@ -17,10 +17,11 @@ export interface RunningWorker {
   done: Promise<void>;
 }
 
-/** Starts the worker for the task queue `provisioning`. */
+/** Starts the worker for the task queue `provisioning`. @param measure sees every execution of an activity */
 export async function startWorker(
   { connection, namespace }: TemporalConnection,
   activities: Activities,
+  measure: ActivityInterceptorsFactory,
 ): Promise<RunningWorker> {
   if (!existsSync(BUNDLE)) throw new Error(`${BUNDLE} is missing: run "npm run build"`);
   const worker = await Worker.create({
@@ -29,6 +30,7 @@ export async function startWorker(
     taskQueue: TASK_QUEUE,
     workflowBundle: { codePath: BUNDLE },
     activities,
+    interceptors: { activity: [measure] },
     shutdownGraceTime: '10s',
     maxConcurrentWorkflowTaskExecutions: 100,
     maxConcurrentLocalActivityExecutions: 100,

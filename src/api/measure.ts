@@ -1,0 +1,48 @@
+import type { RequestHandler } from 'express';
+import type { Answer } from '../domain/answer';
+import { SECTIONS } from '../domain/sections';
+import type { Metrics } from '../metrics/metrics';
+
+// What the endpoint answers (contract 2). Each begins at 0, so that an alert sees the very first one.
+const STATUSES = [200, 400, 401, 404, 409, 413, 415, 422, 500, 503];
+
+/** Measures the requests of the endpoint, beside what is measured for all requests. */
+export function measureEndpoint({ requests, sli }: Metrics, route: string): RequestHandler {
+  for (const status of STATUSES) requests.inc({ method: 'POST', route, status }, 0);
+  return (_req, res, next) => {
+    const begun = performance.now();
+    res.on('close', () => sli.record(res.statusCode, (performance.now() - begun) / 1000));
+    next();
+  };
+}
+
+/** Counts the answer to a sync. @param at where it was decided: at the `door`, or by the sync's `run` */
+export function countAnswer(metrics: Metrics, { status, payload }: Answer, at: 'door' | 'run'): void {
+  metrics.syncs.inc({ outcome: status });
+  if (status === 'skipped') metrics.superseded.inc({ at });
+  for (const section of SECTIONS) {
+    if (payload[section]?.status === 'error') metrics.refusedSections.inc({ section });
+  }
+}
+
+/**
+ * Counts a request among those that wait while `work` goes on: first for its turn, and from when `work` says that
+ * there is a run, for its result.
+ */
+export async function countWaiting<T>(
+  { waiters }: Metrics,
+  work: (onRun: () => void) => Promise<T>,
+): Promise<T> {
+  let waitsFor = 'turn';
+  waiters.inc({ for: waitsFor });
+  const onRun = () => {
+    waiters.dec({ for: waitsFor });
+    waitsFor = 'result';
+    waiters.inc({ for: waitsFor });
+  };
+  try {
+    return await work(onRun);
+  } finally {
+    waiters.dec({ for: waitsFor });
+  }
+}

@@ -1,0 +1,125 @@
+import { isDeepStrictEqual } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Exposition } from '../../support/exposition';
+import type { ServiceClient } from '../../support/client';
+import { eventually } from '../../support/eventually';
+import { fullSync } from '../../support/syncs';
+import { Faults } from '../sections/support/faults';
+import { startOwnService, type OwnService } from '../sections/support/ownService';
+
+let service: OwnService;
+let client: ServiceClient;
+let faults: Faults;
+beforeAll(async () => {
+  service = await startOwnService('metrics');
+  client = service.client;
+  faults = await Faults.install(client);
+});
+afterAll(() => service.stop());
+
+const PROVISION = '/api/v4/internal/gitlab_subscriptions/namespaces/:id/provision';
+
+type Series = [name: string, labels: Record<string, string | number>, by: number];
+
+/** Expects series to have grown by so much when `work` is done; requests are counted just after their answer. */
+async function expectGrowth(series: Series[], work: () => Promise<unknown>): Promise<void> {
+  const read = async () => {
+    const metrics = await Exposition.of(client.service.apiUrl);
+    return series.map(([name, labels]) => metrics.value(name, labels) ?? NaN);
+  };
+  const before = await read();
+  await work();
+  const grown = async () => (await read()).map((value, index) => value - (before[index] ?? NaN));
+  const wanted = series.map(([, , by]) => by);
+  await eventually(async () => isDeepStrictEqual(await grown(), wanted), 'counted', 2_000).catch(
+    () => undefined,
+  );
+  expect(await grown()).toEqual(wanted);
+}
+
+test('a sync that is applied counts as a request, a sync, and one execution of each step', async () => {
+  const id = await client.createNamespace();
+  await expectGrowth(
+    [
+      ['provisioner_http_requests_total', { method: 'POST', route: PROVISION, status: 200 }, 1],
+      ['provisioner_syncs_total', { outcome: 'success' }, 1],
+      ['provisioner_step_duration_seconds_count', { step: 'updateSubscription', result: 'success' }, 1],
+      ['provisioner_step_duration_seconds_count', { step: 'upsertAddOnPurchases', result: 'success' }, 1],
+      ['gitlab_sli_provision_total', {}, 1],
+      ['gitlab_sli_provision_error_total', {}, 0],
+      ['gitlab_sli_provision_apdex_total', {}, 1],
+      ['gitlab_sli_provision_apdex_success_total', {}, 1],
+      ['provisioner_step_retries_total', {}, 0],
+    ],
+    () => client.provision(id, fullSync(1), 1),
+  );
+});
+
+test('a refusal counts each section that is refused', async () => {
+  const id = await client.createNamespace();
+  await expectGrowth(
+    [
+      ['provisioner_syncs_total', { outcome: 'error' }, 1],
+      ['provisioner_refused_sections_total', { section: 'base_product' }, 1],
+      ['provisioner_refused_sections_total', { section: 'storage' }, 1],
+      ['provisioner_refused_sections_total', { section: 'compute_minutes' }, 0],
+    ],
+    () =>
+      client.provision(id, {
+        base_product: { plan_code: 'premium', seats: null },
+        storage: { additional_purchased_storage_size: -1 },
+        compute_minutes: { extra_shared_runners_minutes_limit: 1 },
+      }),
+  );
+});
+
+test('a sync that comes too late counts as superseded at the door', async () => {
+  const id = await client.createNamespace();
+  await client.provision(id, fullSync(1), 9);
+  await expectGrowth(
+    [
+      ['provisioner_syncs_total', { outcome: 'skipped' }, 1],
+      ['provisioner_superseded_total', { at: 'door' }, 1],
+      ['provisioner_superseded_total', { at: 'run' }, 0],
+      ['gitlab_sli_provision_error_total', {}, 0],
+    ],
+    () => client.provision(id, fullSync(1), 8),
+  );
+});
+
+test('trouble that passes counts as retries, and requests that wait for it are seen; a newer sync supersedes its run', async () => {
+  const id = await client.createNamespace();
+  const waiters = async (what: string) =>
+    (await Exposition.of(client.service.apiUrl)).value('provisioner_waiters', { for: what });
+  await faults.set(id, 'namespace_limits', '40001');
+  const retries = { step: 'updateNamespaceLimits', reason: 'transient' };
+  await expectGrowth(
+    [
+      ['provisioner_superseded_total', { at: 'run' }, 1],
+      ['provisioner_compensations_total', { step: 'updateSubscription', result: 'restored' }, 1],
+    ],
+    async () => {
+      const older = client.provision(id, fullSync(1), 1);
+      await eventually(async () => (await waiters('result')) === 1, 'the first waits for its result');
+      await eventually(async () => (await faults.hits(id)) >= 4, 'it is retried');
+      const metrics = await Exposition.of(client.service.apiUrl);
+      expect(metrics.value('provisioner_step_retries_total', retries)).toBeGreaterThanOrEqual(3);
+      const newer = client.provision(id, fullSync(2), 2);
+      await eventually(async () => (await waiters('turn')) === 1, 'the second waits for its turn');
+      expect((await older).status).toBe(409);
+      await faults.clear(id);
+      expect((await newer).status).toBe(200);
+    },
+  );
+  expect([await waiters('turn'), await waiters('result')]).toEqual([0, 0]);
+});
+
+test('a request whose token cannot be checked counts for the endpoint, too', async () => {
+  await expectGrowth(
+    [['provisioner_http_requests_total', { method: 'POST', route: PROVISION, status: 401 }, 1]],
+    () =>
+      client.request('POST', PROVISION.replace(':id', '1'), {
+        headers: { 'x-customers-dot-internal-token': 'x' },
+      }),
+  );
+});
