@@ -3,9 +3,11 @@ import { createPool } from '../db/pool';
 import type { SigningKeys } from '../issuer/keys';
 import { signToken } from '../issuer/token';
 import type { Metrics } from '../metrics/metrics';
+import { observeQueue } from '../metrics/queue';
 import { deliver } from './deliver';
 import { migrateCustomersDot } from './migrate';
 import type { ApiAddress } from './post';
+import { queueState } from './queueState';
 import { startQueueWorker } from './queueWorker';
 
 export interface CustomersDotOptions {
@@ -39,6 +41,8 @@ export async function startCustomersDot(options: CustomersDotOptions): Promise<R
     max: concurrency + 5, // one listens, some do the housekeeping
     onError: (error) => log.warn({ err: error }, 'a database connection broke'),
   });
+  metrics.pools.set('customers_dot', pool);
+  observeQueue(metrics, () => queueState(pool));
   const delivering = {
     pool,
     log,

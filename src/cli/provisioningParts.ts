@@ -8,7 +8,7 @@ import { migrateProvisioning } from '../db/migrate';
 import { createPool } from '../db/pool';
 import { openSigningKeys } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
-import { connect, installRuntime } from '../temporal/connection';
+import { connect } from '../temporal/connection';
 import { runUrl } from '../temporal/links';
 import { ensureSearchAttributes } from '../temporal/searchAttributes';
 import { startWorker } from '../temporal/worker';
@@ -16,6 +16,7 @@ import { listen } from './api';
 import type { Cleanups } from './cleanups';
 import { graceMs } from './grace';
 import type { Servers } from './localServers';
+import { installMeasuredRuntime } from './measuredRuntime';
 import type { ServiceOptions } from './parts';
 import { orExplain } from './startError';
 
@@ -46,8 +47,9 @@ export async function startProvisioning(
     onError: (error) => log.warn({ err: error }, 'a database connection broke'),
   });
   cleanups.add(() => pool.end());
+  metrics.pools.set('gitlab', pool);
 
-  installRuntime(log);
+  await installMeasuredRuntime(log, metrics);
   const temporal = await orExplain(
     connect(connectionOptions, namespace),
     `TEMPORAL_ADDRESS: no Temporal answers at ${connectionOptions.address}`,

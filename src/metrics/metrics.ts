@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { SECTIONS } from '../domain/sections';
 import { STEPS } from '../domain/steps';
+import { poolGauges, type PoolUse } from './pools';
 import { createSli, type Sli } from './sli';
 
 /** What this process counts, for `GET /-/metrics` (Prometheus). Labels hold no ids: those are in the log. */
@@ -8,6 +9,8 @@ export interface Metrics {
   registry: Registry;
   /** Texts of what else measures this process; their names must differ from ours. */
   others: (() => Promise<string>)[];
+  /** The connection pools of this process by name; looked at when the metrics are read. */
+  pools: Map<string, PoolUse>;
   /** Requests by method, route and status. */
   requests: Counter<'method' | 'route' | 'status'>;
   /** Seconds that requests took. */
@@ -48,6 +51,8 @@ const ACTIVITIES = ['admitSync', ...STEPS.flatMap(({ step, undo }) => [step, und
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
+  const pools = new Map<string, PoolUse>();
+  poolGauges(registers, pools);
   collectDefaultMetrics({ register: registry });
   const counter = <Label extends string>(
     name: string,
@@ -79,6 +84,7 @@ export function createMetrics(): Metrics {
   return {
     registry,
     others: [],
+    pools,
     // Which statuses a route has, the route knows.
     requests: new Counter({
       name: 'provisioner_http_requests_total',

@@ -15,8 +15,12 @@ export interface TemporalConnection {
   namespace: string;
 }
 
-/** Sends the SDK's own log through ours and leaves signals to us. Once per process, before any connection. */
-export function installRuntime(log: Logger): void {
+/**
+ * Sends the SDK's own log through ours and leaves signals to us. Once per process, before any connection.
+ * @param metricsAddress where the SDK is to serve its metrics, `host:port`; names begin with `temporal_`
+ * @throws when the address is taken
+ */
+export function installRuntime(log: Logger, metricsAddress: string): void {
   Runtime.install({
     shutdownSignals: [],
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
@@ -28,6 +32,15 @@ export function installRuntime(log: Logger): void {
     }),
     telemetryOptions: {
       logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'WARN' }) },
+      metrics: {
+        prometheus: {
+          bindAddress: metricsAddress,
+          countersTotalSuffix: true,
+          unitSuffix: true,
+          useSecondsForDurations: true,
+        },
+        attachServiceName: false,
+      },
     },
   });
 }

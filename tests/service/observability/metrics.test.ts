@@ -2,29 +2,39 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Exposition } from '../../support/exposition';
 import type { ServiceClient } from '../../support/client';
+import { queueState } from '../../../src/cdot/queueState';
 import { eventually } from '../../support/eventually';
 import { fullSync } from '../../support/syncs';
+import { attrs, CustomersDot } from '../cdot/support/cdot';
 import { Faults } from '../sections/support/faults';
 import { startOwnService, type OwnService } from '../sections/support/ownService';
 
 let service: OwnService;
 let client: ServiceClient;
 let faults: Faults;
+let cdot: CustomersDot;
 beforeAll(async () => {
-  service = await startOwnService('metrics');
+  [service, cdot] = await Promise.all([startOwnService('metrics'), CustomersDot.create('cdot_metrics')]);
   client = service.client;
   faults = await Faults.install(client);
 });
-afterAll(() => service.stop());
+afterAll(async () => {
+  await cdot.close();
+  await service.stop();
+});
 
 const PROVISION = '/api/v4/internal/gitlab_subscriptions/namespaces/:id/provision';
 
 type Series = [name: string, labels: Record<string, string | number>, by: number];
 
 /** Expects series to have grown by so much when `work` is done; requests are counted just after their answer. */
-async function expectGrowth(series: Series[], work: () => Promise<unknown>): Promise<void> {
+async function expectGrowth(
+  series: Series[],
+  work: () => Promise<unknown>,
+  url = client.service.apiUrl,
+): Promise<void> {
   const read = async () => {
-    const metrics = await Exposition.of(client.service.apiUrl);
+    const metrics = await Exposition.of(url);
     return series.map(([name, labels]) => metrics.value(name, labels) ?? NaN);
   };
   const before = await read();
@@ -122,4 +132,46 @@ test('a request whose token cannot be checked counts for the endpoint, too', asy
         headers: { 'x-customers-dot-internal-token': 'x' },
       }),
   );
+});
+
+test('the pool of connections and what the SDK measures are shown', async () => {
+  const id = await client.createNamespace();
+  await client.provision(id, fullSync(1));
+  const metrics = await Exposition.of(client.service.apiUrl);
+  expect(metrics.value('provisioner_pool_size', { pool: 'gitlab' })).toBe(20);
+  expect(metrics.value('provisioner_pool_waiting', { pool: 'gitlab' })).toBe(0);
+  expect(metrics.value('provisioner_pool_idle', { pool: 'gitlab' })).toBeGreaterThan(0);
+  expect(metrics.value('temporal_workflow_completed_total', { task_queue: 'provisioning' })).toBeGreaterThan(
+    0,
+  );
+});
+
+test("CustomersDot's side shows its queue and counts its attempts", async () => {
+  const namespaceId = await client.createNamespace();
+  await cdot.record(namespaceId, attrs(1));
+  const waits = await queueState(cdot.pool);
+  expect(waits).toMatchObject({ jobs: { due: 1, waiting: 0, running: 0 } });
+  expect([waits.dueAgeS > 0, waits.unsentAgeS > 0]).toEqual([true, true]);
+
+  const { url } = await cdot.start({ DATA_DIR: client.service.dataDir });
+  await cdot.settled(namespaceId);
+  const count = async (state: string) =>
+    (await Exposition.of(url)).value('provisioner_attempts_total', { state });
+  await eventually(async () => (await count('completed')) === 1, 'the attempt is counted');
+  await expectGrowth(
+    [
+      ['provisioner_attempts_total', { state: 'given_up' }, 1],
+      ['provisioner_attempts_total', { state: 'completed' }, 0],
+    ],
+    async () => {
+      await cdot.record('987654321', attrs(1)); // there is no such namespace
+      await cdot.settled('987654321');
+    },
+    url,
+  );
+  const metrics = await Exposition.of(url);
+  expect(metrics.value('provisioner_queue_age_seconds')).toBe(0);
+  expect(metrics.value('provisioner_unsent_sync_age_seconds')).toBe(0);
+  expect(metrics.value('provisioner_queue_jobs')).toBe(0);
+  expect(metrics.value('provisioner_pool_size', { pool: 'customers_dot' })).toBe(15);
 });
