@@ -1,18 +1,12 @@
-import express, { type ErrorRequestHandler, type Express, type Router } from 'express';
-import helmet from 'helmet';
-import type { Logger } from 'pino';
-import { liveness, readiness, type HealthCheck } from './health';
+import type { ErrorRequestHandler, Express, Router } from 'express';
+import { createHealthApp, type HealthDependencies } from './healthApp';
 import { measureEndpoint } from './measure';
-import { metricsRoute } from './metricsRoute';
 import { openApiDocument } from './openApi';
 import { HttpProblem, problemOf } from './problems';
 import { checkToken, provision, type ProvisionRoute } from './provisionRoute';
-import { requestId } from './requestId';
-import { note, requestLog } from './requestLog';
+import { note } from './requestLog';
 
-export interface AppDependencies extends ProvisionRoute {
-  log: Logger;
-  checks: Record<string, HealthCheck>;
+export interface AppDependencies extends ProvisionRoute, HealthDependencies {
   /** The issuer of tokens for local use; absent when the real portal issues them. */
   issuer?: Router;
 }
@@ -22,13 +16,8 @@ const PROVISION = `${INTERNAL}/gitlab_subscriptions/namespaces/:id/provision`;
 
 /** The HTTP side of the service: the endpoint, its description, health, and the local issuer where there is one. */
 export function createApp(deps: AppDependencies): Express {
-  const app = express();
+  const app = createHealthApp(deps);
   const description = openApiDocument();
-  app.set('etag', false);
-  app.use(requestId, requestLog(deps.log, deps.metrics), helmet());
-  app.get('/-/liveness', liveness);
-  app.get('/-/readiness', readiness(deps.checks));
-  app.get('/-/metrics', metricsRoute(deps.metrics));
   if (deps.issuer) app.use(deps.issuer);
   app.get(`${INTERNAL}/openapi.json`, (_req, res) => void res.json(description));
   // On the route itself, so that also what fails there is counted for it; then on whatever else there could be.

@@ -11,9 +11,13 @@ export const liveness: RequestHandler = (_req, res) => {
   res.json({ status: 'ok' });
 };
 
-/** `GET /-/readiness`: 200 when every check passes, else 503 with the names of those that fail. */
-export function readiness(checks: Record<string, HealthCheck>): RequestHandler {
+/**
+ * `GET /-/readiness`: 200 when every check passes, else 503 with the names of those that fail. Once the process has
+ * been told to stop it is 503, too, so that no new requests are sent here while running ones finish.
+ */
+export function readiness(checks: Record<string, HealthCheck>, stopping: AbortSignal): RequestHandler {
   return async (_req, res) => {
+    if (stopping.aborted) return void res.status(503).json({ status: 'stopping' });
     const results = await Promise.all(
       Object.entries(checks).map(
         async ([name, check]) => [name, (await passes(check)) ? 'ok' : 'failed'] as const,

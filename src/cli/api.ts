@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Express } from 'express';
 import { freePort } from '../local/ports';
 import { orExplain } from './startError';
@@ -17,6 +17,8 @@ export interface Address {
   host: string;
   port: number;
   onProgress: (line: string) => void;
+  /** Once it is aborted, answers end their connections, so that clients open the next one elsewhere. */
+  stopping: AbortSignal;
 }
 
 /**
@@ -25,18 +27,32 @@ export interface Address {
  * @throws StartError when the host is none of this machine's
  */
 export async function listen(
-  { name, host, port, onProgress }: Address,
+  { name, host, port, onProgress, stopping }: Address,
   createApp: (url: string) => Express,
 ): Promise<RunningApi> {
   const chosen = await orExplain(freePort(port, host), `HOST ${host} is no address of this machine`);
   if (port !== 0 && chosen !== port) onProgress(`port ${port} is taken: ${name} listens on ${chosen}`);
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`;
-  const server = createServer(createApp(url));
+  const server = createServer();
+  endConnections(server, stopping);
+  server.on('request', createApp(url));
   server.headersTimeout = 10_000;
   server.requestTimeout = 30_000;
   server.listen(chosen, host);
   await once(server, 'listening');
   return { url, stop: (graceMs) => close(server, graceMs) };
+}
+
+/** A connection that is kept alive would hold up the stop, and its next request would be cut off. */
+function endConnections(server: Server, stopping: AbortSignal): void {
+  const open = new Set<ServerResponse>();
+  const end = (res: ServerResponse) => void (res.headersSent || res.setHeader('Connection', 'close'));
+  server.on('request', (_req, res: ServerResponse) => {
+    if (stopping.aborted) return end(res);
+    open.add(res);
+    res.on('close', () => open.delete(res));
+  });
+  stopping.addEventListener('abort', () => open.forEach(end), { once: true });
 }
 
 async function close(server: Server, graceMs: number): Promise<void> {

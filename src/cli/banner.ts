@@ -3,10 +3,11 @@ import type { RunningService } from './service';
 
 /** What a person needs to know once the service is up: where it is, and one line that provisions the demo group. */
 export function banner(service: RunningService, dataDir: string): string {
-  const { apiUrl, customersDotUrl, uiUrl, hasDemo } = service;
+  const { apiUrl, customersDotUrl, workerUrl, uiUrl, hasDemo } = service;
   const lines = ['', 'The namespace provisioner is up.'];
   if (apiUrl !== null) lines.push(`  API          ${apiUrl}`);
   if (customersDotUrl !== null) lines.push(`  CDot's side  ${customersDotUrl}`);
+  if (workerUrl !== null) lines.push(`  Worker       ${workerUrl}`);
   if (uiUrl !== null) lines.push(`  Temporal UI  ${uiUrl}`);
   if (apiUrl !== null && hasDemo)
     lines.push(

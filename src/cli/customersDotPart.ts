@@ -1,9 +1,4 @@
-import express from 'express';
-import helmet from 'helmet';
-import { liveness, readiness } from '../api/health';
-import { metricsRoute } from '../api/metricsRoute';
-import { requestId } from '../api/requestId';
-import { requestLog } from '../api/requestLog';
+import { createHealthApp } from '../api/healthApp';
 import { startCustomersDot } from '../cdot/part';
 import { openSigningKeys } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
@@ -24,7 +19,7 @@ const BEYOND_THE_WAIT_MS = 5_000;
  * @returns the HTTP server's address
  */
 export async function startCustomersDotPart(
-  { config, log, metrics, onProgress }: ServiceOptions,
+  { config, log, metrics, stopping, onProgress }: ServiceOptions,
   servers: Servers,
   apiUrl: string | null,
   cleanups: Cleanups,
@@ -54,14 +49,10 @@ export async function startCustomersDotPart(
   );
   cleanups.add(() => part.stop());
   const address = { name: "CustomersDot's side", host: config.host, port: customersDot.port, onProgress };
-  const server = await listen(address, (url) =>
-    express()
-      .set('etag', false)
-      .use(requestId, requestLog(log, metrics), helmet())
-      .get('/-/liveness', liveness)
-      .get('/-/readiness', readiness(part.checks))
-      .get('/-/metrics', metricsRoute(metrics))
-      .use(createIssuerRouter(keys, () => subscriptionPortalUrl ?? url)),
+  const server = await listen({ ...address, stopping }, (url) =>
+    createHealthApp({ log, metrics, checks: part.checks, stopping }).use(
+      createIssuerRouter(keys, () => subscriptionPortalUrl ?? url),
+    ),
   );
   cleanups.add(() => server.stop(graceMs(config)));
   return server.url;

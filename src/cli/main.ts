@@ -26,6 +26,7 @@ Environment:
   CUSTOMERS_DOT_CONCURRENCY   namespaces that it provisions at the same time (10)
   CUSTOMERS_DOT_MAX_ATTEMPTS  how often it tries to send a sync (25)
   CUSTOMERS_DOT_RETRY_BASE_MS its wait before the second try, doubled with each further one (2000)
+  WORKER_PORT                 where a worker without an API serves its health (3002)
   TEMPORAL_ADDRESS            Temporal, with TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_…; unset: a local server
   TEMPORAL_CLI_PATH           the temporal CLI that runs the local server; unset: found or fetched
   TEMPORAL_UI_URL             the Temporal UI that answers link to
@@ -33,6 +34,7 @@ Environment:
   PROVISION_FAILURE_POLICY    compensate (all or nothing) or independent
   PROVISION_WAIT_MS           how long a request may take before it is answered 503 (10000)
   PROVISION_API_URL           where CustomersDot's side posts to; unset: the API on the same DATA_DIR
+  SHUTDOWN_DELAY_MS           how long an API that is to stop still takes requests, not being ready (0)
   DATA_DIR                    data of the embedded servers, signing keys (.data)
   LOG_LEVEL                   trace, debug, info, warn, error, fatal or silent (info)`;
 

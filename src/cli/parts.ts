@@ -15,6 +15,8 @@ export interface ServiceOptions {
   /** Of the whole process, whatever parts it runs. */
   metrics: Metrics;
   onProgress: (line: string) => void;
+  /** Aborted when the process has been told to stop: it still answers, but wants no new requests. */
+  stopping: AbortSignal;
   /** Something the service cannot run without has died. */
   onFatal: (reason: string) => void;
 }

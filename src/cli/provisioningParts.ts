@@ -1,5 +1,3 @@
-import { createActivities } from '../activities';
-import { measureActivities } from '../activities/measure';
 import { createApp } from '../api/app';
 import { createTokenVerifier } from '../api/auth/verifyToken';
 import type { HealthCheck } from '../api/health';
@@ -11,7 +9,6 @@ import { createIssuerRouter } from '../issuer/router';
 import { connect } from '../temporal/connection';
 import { runUrl } from '../temporal/links';
 import { ensureSearchAttributes } from '../temporal/searchAttributes';
-import { startWorker } from '../temporal/worker';
 import { listen } from './api';
 import type { Cleanups } from './cleanups';
 import { graceMs } from './grace';
@@ -19,20 +16,24 @@ import type { Servers } from './localServers';
 import { installMeasuredRuntime } from './measuredRuntime';
 import type { ServiceOptions } from './parts';
 import { orExplain } from './startError';
+import { startWorkerPart } from './workerPart';
 
 /** Where the parts `api` and `worker` can be found. */
 export interface Provisioning {
   /** Null: the part `api` is not among them. */
   apiUrl: string | null;
+  /** Where a worker without an API serves its health; else null. */
+  workerUrl: string | null;
   uiUrl: string;
 }
 
 /** Starts the parts `api` and `worker`, on GitLab's database and Temporal. */
 export async function startProvisioning(
-  { config, parts, log, metrics, onProgress, onFatal }: ServiceOptions,
+  options: ServiceOptions,
   servers: Servers,
   cleanups: Cleanups,
 ): Promise<Provisioning> {
+  const { config, parts, log, metrics, stopping, onProgress } = options;
   const databaseUrl = await servers.gitlabDatabase();
   const { uiUrl, connectionOptions, namespace } = await servers.temporal();
   onProgress('migrating schema provisioning');
@@ -64,32 +65,20 @@ export async function startProvisioning(
       ),
   };
 
-  if (parts.includes('worker')) {
-    onProgress('starting the worker');
-    const activities = createActivities({
-      pool,
-      log,
-      metrics,
-      searchable,
-      policy: config.failurePolicy,
-      billableMembers: (subscription) => subscription.seats_in_use,
-    });
-    const worker = await startWorker(temporal, activities, measureActivities(metrics));
-    worker.done.catch((error: unknown) => onFatal(`the worker died: ${String(error)}`));
-    cleanups.add(() => worker.stop());
-    checks['worker'] = () =>
-      worker.isRunning() ? Promise.resolve() : Promise.reject(new Error('the worker is not polling'));
-  }
-  if (!parts.includes('api')) return { apiUrl: null, uiUrl };
+  const shared = { pool, temporal, searchable, checks };
+  const workerUrl = parts.includes('worker') ? await startWorkerPart(options, shared, cleanups) : null;
+  if (!parts.includes('api')) return { apiUrl: null, workerUrl, uiUrl };
 
   const keys = config.subscriptionPortalUrl === null ? openSigningKeys(config.dataDir) : null;
   await keys?.(); // a damaged file is better found now
-  const api = await listen({ name: 'API', host: config.host, port: config.port, onProgress }, (url) =>
+  const address = { name: 'API', host: config.host, port: config.port, stopping, onProgress };
+  const api = await listen(address, (url) =>
     createApp({
       pool,
       log,
       metrics,
       checks,
+      stopping,
       waitMs: config.waitMs,
       verifyToken: createTokenVerifier({ portalUrl: config.subscriptionPortalUrl ?? url }),
       runner: { client: temporal.client, turns: new Turns(), searchable },
@@ -98,5 +87,5 @@ export async function startProvisioning(
     }),
   );
   cleanups.add(() => api.stop(graceMs(config)));
-  return { apiUrl: api.url, uiUrl };
+  return { apiUrl: api.url, workerUrl, uiUrl };
 }

@@ -9,6 +9,7 @@ import { publishRuntime, withdrawRuntime } from './runtimeFile';
 export interface RunningService {
   apiUrl: string | null;
   customersDotUrl: string | null;
+  workerUrl: string | null;
   uiUrl: string | null;
   /** Whether the embedded demo group is there to be provisioned. */
   hasDemo: boolean;
@@ -36,6 +37,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     return {
       apiUrl,
       customersDotUrl,
+      workerUrl: provisioning?.workerUrl ?? null,
       uiUrl: provisioning?.uiUrl ?? null,
       hasDemo: config.gitlabDatabaseUrl === null,
       stop: () => cleanups.run(),

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidArgumentError } from 'commander';
 import type { Config } from '../config/config';
 import { banner } from './banner';
@@ -37,11 +38,16 @@ export async function start(
   const { createMetrics } = await import('../metrics/metrics.js');
   // A signal that comes meanwhile stops the service once it is up: nothing is left half started.
   const metrics = createMetrics();
-  const service = await startService({ config, environment, parts, log, metrics, onProgress, onFatal });
+  const stopping = new AbortController();
+  const told = { log, metrics, stopping: stopping.signal, onProgress, onFatal };
+  const service = await startService({ config, environment, parts, ...told });
   onProgress(banner(service, config.dataDir));
   const code = await ended;
   onProgress('stopping');
   setTimeout(() => process.exit(code), STOP_LIMIT_MS).unref();
+  stopping.abort();
+  // Time for balancers to see that it is not ready any more: until then they still send requests.
+  if (code === 0 && service.apiUrl !== null) await sleep(config.shutdownDelayMs);
   await service.stop();
   onProgress('stopped');
   return code;

@@ -14,6 +14,8 @@ export interface Config {
   /** Null: the embedded PostgreSQL. */
   customersDotDatabaseUrl: string | null;
   customersDot: CustomersDotConfig;
+  /** Where a worker without an API serves its health. */
+  workerPort: number;
   /** Where CustomersDot's side posts to; null: the API of this data directory. */
   provisionApiUrl: string | null;
   /** Null: the local dev server. */
@@ -32,6 +34,8 @@ export interface Config {
   dataDir: string;
   /** Absolute path of the folder where a fetched `temporal` CLI is kept. */
   cacheDir: string;
+  /** Milliseconds between a signal to stop and the end of taking requests. */
+  shutdownDelayMs: number;
   logLevel: string;
 }
 
@@ -80,6 +84,7 @@ const schema = z.object({
   CUSTOMERS_DOT_CONCURRENCY: number(1, 100, 10),
   CUSTOMERS_DOT_MAX_ATTEMPTS: number(1, 1_000, 25),
   CUSTOMERS_DOT_RETRY_BASE_MS: number(1, 3_600_000, 2_000),
+  WORKER_PORT: number(0, 65_535, 3002),
   PROVISION_API_URL: url('http:', 'https:'),
   TEMPORAL_ADDRESS: z.string().optional(),
   TEMPORAL_NAMESPACE: z.string().default('default'),
@@ -88,6 +93,7 @@ const schema = z.object({
   SUBSCRIPTION_PORTAL_URL: url('http:', 'https:'),
   PROVISION_FAILURE_POLICY: oneOf(['compensate', 'independent'], 'compensate'),
   PROVISION_WAIT_MS: number(100, 600_000, 10_000),
+  SHUTDOWN_DELAY_MS: number(0, 10_000, 0),
   DATA_DIR: z.string().default('.data'),
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),
 });
@@ -116,6 +122,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
       maxAttempts: values.CUSTOMERS_DOT_MAX_ATTEMPTS,
       retryBaseMs: values.CUSTOMERS_DOT_RETRY_BASE_MS,
     },
+    workerPort: values.WORKER_PORT,
     provisionApiUrl: values.PROVISION_API_URL ?? null,
     temporal: temporalConfig(env as Record<string, string>, values.TEMPORAL_NAMESPACE),
     temporalNamespace: values.TEMPORAL_NAMESPACE,
@@ -126,6 +133,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     waitMs: values.PROVISION_WAIT_MS,
     dataDir: path.resolve(values.DATA_DIR),
     cacheDir: path.join(env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'), 'namespace-provisioner'),
+    shutdownDelayMs: values.SHUTDOWN_DELAY_MS,
     logLevel: values.LOG_LEVEL,
   };
 }

@@ -8,6 +8,8 @@ const MAIN = path.join(__dirname, '../../dist/cli/main.js');
 export interface ServiceProcess {
   child: ChildProcess;
   apiUrl: string;
+  /** Where a worker without an API serves its health. */
+  workerUrl: string;
   /** What it has printed for people. */
   progress(): string;
   /** What it has logged: one JSON object a line. */
@@ -31,6 +33,7 @@ export async function startServiceProcess(
       HOME: process.env['HOME'] ?? '',
       PORT: '0',
       CUSTOMERS_DOT_PORT: '0',
+      WORKER_PORT: '0',
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -49,6 +52,7 @@ export async function startServiceProcess(
   return {
     child,
     apiUrl: /API +(\S+)/.exec(progress)?.[1] ?? '',
+    workerUrl: /Worker +(\S+)/.exec(progress)?.[1] ?? '',
     progress: () => progress,
     log: () => log,
     ended,

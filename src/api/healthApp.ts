@@ -1,0 +1,27 @@
+import express, { type Express } from 'express';
+import helmet from 'helmet';
+import type { Logger } from 'pino';
+import type { Metrics } from '../metrics/metrics';
+import { liveness, readiness, type HealthCheck } from './health';
+import { metricsRoute } from './metricsRoute';
+import { requestId } from './requestId';
+import { requestLog } from './requestLog';
+
+export interface HealthDependencies {
+  log: Logger;
+  metrics: Metrics;
+  /** What the process cannot work without. */
+  checks: Record<string, HealthCheck>;
+  /** Aborted when the process has been told to stop. */
+  stopping: AbortSignal;
+}
+
+/** What every part serves: liveness, readiness and metrics. A part adds its own routes. */
+export function createHealthApp({ log, metrics, checks, stopping }: HealthDependencies): Express {
+  return express()
+    .set('etag', false)
+    .use(requestId, requestLog(log, metrics), helmet())
+    .get('/-/liveness', liveness)
+    .get('/-/readiness', readiness(checks, stopping))
+    .get('/-/metrics', metricsRoute(metrics));
+}

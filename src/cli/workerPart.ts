@@ -1,0 +1,56 @@
+import type { Pool } from 'pg';
+import { createActivities } from '../activities';
+import { measureActivities } from '../activities/measure';
+import type { HealthCheck } from '../api/health';
+import { createHealthApp } from '../api/healthApp';
+import type { TemporalConnection } from '../temporal/connection';
+import { startWorker, type RunningWorker } from '../temporal/worker';
+import { listen } from './api';
+import type { Cleanups } from './cleanups';
+import { graceMs } from './grace';
+import type { ServiceOptions } from './parts';
+
+/** What the parts `api` and `worker` of one process share. */
+export interface Shared {
+  pool: Pool;
+  temporal: TemporalConnection;
+  /** Whether the Temporal server has our search attributes. */
+  searchable: boolean;
+  checks: Record<string, HealthCheck>;
+}
+
+/**
+ * Starts the part `worker`. In a process without an API it serves its own health and metrics, which outlive the
+ * worker: they can be asked while it drains.
+ * @returns the address of these; null when the API of this process has them
+ */
+export async function startWorkerPart(
+  { config, parts, log, metrics, stopping, onProgress, onFatal }: ServiceOptions,
+  { pool, temporal, searchable, checks }: Shared,
+  cleanups: Cleanups,
+): Promise<string | null> {
+  let worker: RunningWorker | null = null;
+  checks['worker'] = () =>
+    worker?.isRunning() ? Promise.resolve() : Promise.reject(new Error('the worker is not polling'));
+  let url: string | null = null;
+  if (!parts.includes('api')) {
+    const address = { name: 'the worker', host: config.host, port: config.workerPort, stopping, onProgress };
+    const health = await listen(address, () => createHealthApp({ log, metrics, checks, stopping }));
+    cleanups.add(() => health.stop(graceMs(config)));
+    url = health.url;
+  }
+  onProgress('starting the worker');
+  const activities = createActivities({
+    pool,
+    log,
+    metrics,
+    searchable,
+    policy: config.failurePolicy,
+    billableMembers: (subscription) => subscription.seats_in_use,
+  });
+  const started = await startWorker(temporal, activities, measureActivities(metrics));
+  worker = started;
+  started.done.catch((error: unknown) => onFatal(`the worker died: ${String(error)}`));
+  cleanups.add(() => started.stop());
+  return url;
+}
