@@ -4,7 +4,6 @@ import { loadSigningKeys } from '../../../src/issuer/keys';
 import { signToken } from '../../../src/issuer/token';
 import { provisionPath } from '../../support/client';
 import { fullSync } from '../../support/syncs';
-import type { Cluster } from './cluster';
 import type { Random } from './random';
 
 /** A sync that was sent until it had a final answer. */
@@ -21,17 +20,24 @@ export interface SentSync {
   tries: number;
 }
 
+/** Where syncs are sent to. */
+interface Recipient {
+  apiUrl: string;
+  /** Holds the keys of the tokens' issuer. */
+  apiDataDir: string;
+}
+
 /** Posts like CustomersDot does: what is not a final answer is sent again. */
 export class Sender {
   private constructor(
-    private readonly cluster: Cluster,
+    private readonly recipient: Recipient,
     private readonly token: () => Promise<string>,
     private readonly random: Random,
   ) {}
 
-  static async to(cluster: Cluster, issuer: string, random: Random): Promise<Sender> {
-    const keys = await loadSigningKeys(cluster.apiDataDir);
-    return new Sender(cluster, () => signToken(keys, { issuer }), random);
+  static async to(recipient: Recipient, issuer: string, random: Random): Promise<Sender> {
+    const keys = await loadSigningKeys(recipient.apiDataDir);
+    return new Sender(recipient, () => signToken(keys, { issuer }), random);
   }
 
   /** Sends a sync until it is answered 200, 409 or 422. @throws when it is answered with anything but 5XX else */
@@ -58,7 +64,7 @@ export class Sender {
   }
 
   private async post(namespaceId: string, body: string) {
-    const response = await fetch(this.cluster.apiUrl + provisionPath(namespaceId), {
+    const response = await fetch(this.recipient.apiUrl + provisionPath(namespaceId), {
       method: 'POST',
       headers: {
         'content-type': 'application/json',

@@ -57,7 +57,8 @@ export async function startOwnService(
   return { client, log: service.log, stop };
 }
 
-async function createDatabase(adminUrl: string, name: string): Promise<string> {
+/** Makes a database with GitLab's tables. @returns its URL */
+export async function createDatabase(adminUrl: string, name: string): Promise<string> {
   const admin = new Client({ connectionString: adminUrl });
   await admin.connect();
   try {
@@ -70,7 +71,8 @@ async function createDatabase(adminUrl: string, name: string): Promise<string> {
   return url.href;
 }
 
-async function createTemporalNamespace(cli: string, address: string, name: string): Promise<void> {
+/** Makes a Temporal namespace and waits until it can be used. */
+export async function createTemporalNamespace(cli: string, address: string, name: string): Promise<void> {
   const run = promisify(execFile);
   await run(cli, ['operator', 'namespace', 'create', '-n', name, '--address', address]);
   // The server's parts learn of a new namespace one after the other.
