@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { loadSigningKeys } from '../../../src/issuer/keys';
 import { signToken } from '../../../src/issuer/token';
+import { Client as DatabaseConnection } from 'pg';
 import { freePort } from '../../../src/local/ports';
 import { judge } from '../../faults/support/oracle';
 import { playNamespace, Sender, type SentSync } from '../../faults/support/load';
@@ -31,6 +32,7 @@ let client: ServiceClient;
 let sender: Sender;
 const apis: ServiceProcess[] = [];
 const workers: ServiceProcess[] = [];
+let locker: DatabaseConnection | undefined;
 
 async function start(part: 'api' | 'worker'): Promise<ServiceProcess> {
   const service = await startServiceProcess(env, ['--only', part]);
@@ -84,6 +86,7 @@ beforeAll(async () => {
   sender = await Sender.to(recipient, portalUrl, new Random(1));
 }, 120_000);
 afterAll(async () => {
+  await locker?.end();
   await Promise.all([...apis, ...workers].map((service) => service.stop()));
   await cdot.close();
   await balancer.close();
@@ -186,9 +189,10 @@ test('an API that is to stop says so, takes requests a little longer, and finish
       ...{ method: 'POST', headers },
       body: JSON.stringify({ sync_id: 1, provision: fullSync(1) }),
     });
-  const lock = await client.db.connect();
-  await lock.query('BEGIN');
-  await lock.query('SELECT FROM namespaces WHERE id = $1 FOR UPDATE', [slow]);
+  locker = new DatabaseConnection({ connectionString: client.service.databaseUrl });
+  await locker.connect();
+  await locker.query('BEGIN');
+  await locker.query('SELECT FROM namespaces WHERE id = $1 FOR UPDATE', [slow]);
   const running = post(slow);
   await eventually(async () => {
     const [row] = await client.rows<{ waiting: string }>(
@@ -213,8 +217,7 @@ test('an API that is to stop says so, takes requests a little longer, and finish
       ),
     'it takes no more requests',
   );
-  await lock.query('COMMIT');
-  lock.release();
+  await locker.end();
   const answer = await running;
   expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
   expect(await ended).toBe(0);
