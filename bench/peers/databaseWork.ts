@@ -1,0 +1,101 @@
+import { asyncLocalStorage, type Context } from '@temporalio/activity';
+import { pino } from 'pino';
+import type { Pool } from 'pg';
+import { createActivities, type Activities } from '../../src/activities';
+import { createPool, type Tx } from '../../src/db/pool';
+import { answerOf, type Answer } from '../../src/domain/answer';
+import type { SectionEntries } from '../../src/domain/failures';
+import { STEPS } from '../../src/domain/steps';
+import type { SyncInput } from '../../src/domain/sync';
+import { workflowIdOf } from '../../src/domain/syncInput';
+import { createMetrics } from '../../src/metrics/metrics';
+
+// The one place where the bench reaches into the product: its peers do the product's own work on the database, with
+// the product's own code, so that they differ in their engine only.
+
+/** Connections at most, as many as the product has. */
+export const POOL_SIZE = 20;
+
+/** GitLab's database, as every contender opens it. */
+export function openPool(url: string): Pool {
+  return createPool({
+    url,
+    applicationName: 'bench',
+    max: POOL_SIZE,
+    onError: (error) => console.error(error),
+  });
+}
+
+const log = pino(pino.destination(2));
+const metrics = createMetrics();
+
+/** The product's activities: token, namespace and body are the front's, everything after is here. */
+export function openActivities(pool: Pool): Activities {
+  return createActivities({
+    pool,
+    policy: 'compensate',
+    searchable: false,
+    billableMembers: (subscription) => subscription.seats_in_use,
+    log,
+    metrics,
+  });
+}
+
+/** How an engine runs one step: it keeps the step's result, so that a crash does not run it again. */
+export type DurableStep = <Result>(name: string, body: () => Promise<Result>) => Promise<Result>;
+
+/**
+ * One sync outside of Temporal: admission, the steps, the outcome, each a transaction of its own.
+ * @param runId names this execution in fence and ledger
+ * @throws when it is not applied: the bench sends nothing that could be refused
+ */
+export async function provision(
+  activities: Activities,
+  input: SyncInput,
+  runId: string,
+  step: DurableStep,
+): Promise<Answer> {
+  const info = { attempt: 1, workflowExecution: { workflowId: workflowIdOf(input.namespace_id), runId } };
+  const durable: DurableStep = (name, body) =>
+    step(name, () => asyncLocalStorage.run({ info } as unknown as Context, body));
+
+  const admission = await durable('admitSync', () => activities.admitSync(input, runId));
+  if (admission.outcome !== 'admitted') throw new Error(`sync ${input.sync_id} was ${admission.outcome}`);
+  const entries: SectionEntries = {};
+  for (const { step: name } of STEPS) {
+    Object.assign(entries, (await durable(name, () => activities[name](admission.input))).entries);
+  }
+  const answer = answerOf(entries);
+  await durable('recordOutcome', () => activities.recordOutcome(admission.input, answer));
+  return answer;
+}
+
+/**
+ * The same sync without an engine: the same statements in one transaction.
+ * @param alongside more work of that transaction, given its connection
+ */
+export async function provisionInOneTransaction(
+  pool: Pool,
+  input: SyncInput,
+  runId: string,
+  alongside: (tx: Tx, answer: Answer) => Promise<unknown> = () => Promise.resolve(),
+): Promise<Answer> {
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    // All steps on this one connection, without their own BEGIN and COMMIT.
+    const query = (statement: string, values?: unknown[]) =>
+      statement === 'BEGIN' || statement === 'COMMIT' ? Promise.resolve() : client.query(statement, values);
+    const connection = { query, release: () => undefined };
+    const tx = { connect: () => Promise.resolve(connection) } as unknown as Pool;
+    const answer = await provision(openActivities(tx), input, runId, (_name, body) => body());
+    await alongside(client, answer);
+    await client.query('COMMIT');
+    return answer;
+  } catch (error) {
+    await client.query('ROLLBACK');
+    throw error;
+  } finally {
+    client.release();
+  }
+}

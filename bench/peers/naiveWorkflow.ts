@@ -1,0 +1,18 @@
+import { proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { Activities } from '../../src/activities';
+import { answerOf, type Answer } from '../../src/domain/answer';
+import type { SectionEntries } from '../../src/domain/failures';
+import { STEPS } from '../../src/domain/steps';
+import type { SyncInput } from '../../src/domain/sync';
+
+const activities = proxyActivities<Activities>({ startToCloseTimeout: '20s' });
+
+/** The sync as a first reading of Temporal's documentation would write it: one regular activity after the other. */
+export async function provisionNaively(input: SyncInput): Promise<Answer> {
+  const admission = await activities.admitSync(input, workflowInfo().firstExecutionRunId);
+  const entries: SectionEntries = {};
+  for (const { step } of STEPS) Object.assign(entries, (await activities[step](admission.input)).entries);
+  const answer = answerOf(entries);
+  await activities.recordOutcome(admission.input, answer);
+  return answer;
+}

@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { withBench } from './bench';
+import type { ContenderName } from './contenders';
+import { runSize, type RunSize } from './history';
+import type { Job } from './load/job';
+import { describeMachine, type Machine } from './machine';
+import type { Measurement } from './measure';
+import { median, spread } from './statistics';
+
+export interface SideBySideOptions {
+  contenders: ContenderName[];
+  loads: Job['load'][];
+  rounds: number;
+  /** Of each measurement. */
+  seconds: number;
+}
+
+/** One contender under one load: the median over all rounds. */
+export interface Row extends Measurement {
+  contender: ContenderName;
+  load: Job['load'];
+  /** Half of what lies between the fastest and the slowest round, in percent of the median p50. */
+  spread: number;
+}
+
+export interface SideBySide {
+  at: string;
+  machine: Machine;
+  rounds: number;
+  seconds: number;
+  rows: Row[];
+  /** What a sync costs Temporal, for those who use it. */
+  runs: Partial<Record<ContenderName, RunSize>>;
+}
+
+// The first sync alone: it also inserts GitLab's add-on, which two at once would race for. Then until the code is
+// compiled and connections are open.
+const WARM_UP = [
+  { load: { callers: 1 }, until: { syncs: 1 } },
+  { load: { callers: 16 }, until: { syncs: 400 } },
+];
+// What one contender leaves to its servers to finish must not be charged to the next.
+const PAUSE_MS = 500;
+
+/** Measures the contenders in turns, round by round, so that what disturbs the machine meets all of them alike. */
+export async function sideBySide(options: SideBySideOptions): Promise<SideBySide> {
+  const { rounds, seconds, loads } = options;
+  const result: SideBySide = {
+    at: new Date().toISOString(),
+    machine: describeMachine(),
+    rounds,
+    seconds,
+    rows: [],
+    runs: {},
+  };
+  await withBench(options.contenders, async ({ contenders, generator, servers, say }) => {
+    for (const contender of contenders) {
+      say(`warming up ${contender.name}`);
+      for (const { load, until } of WARM_UP) await generator.measure(contender, load, until);
+    }
+    const turns = loads.flatMap((load) =>
+      contenders.map((contender) => ({ contender, load, measured: [] as Measurement[] })),
+    );
+    for (let round = 1; round <= rounds; round++) {
+      say(`round ${round} of ${rounds}`);
+      for (const { contender, load, measured } of turns) {
+        await sleep(PAUSE_MS);
+        measured.push(await generator.measure(contender, load, { seconds }));
+      }
+    }
+    result.rows = turns.map(({ contender, load, measured }) => ({
+      contender: contender.name,
+      load,
+      ...medians(measured),
+      spread: spread(measured.map(({ p50 }) => p50)),
+    }));
+    for (const contender of contenders) {
+      const run = await runSize(contender, servers.temporal.address);
+      if (run) result.runs[contender.name] = run;
+    }
+  });
+  return result;
+}
+
+function medians(rounds: Measurement[]): Measurement {
+  const of = (value: (measurement: Measurement) => number) => median(rounds.map(value));
+  return {
+    syncs: of(({ syncs }) => syncs),
+    perSecond: of(({ perSecond }) => perSecond),
+    p50: of(({ p50 }) => p50),
+    p95: of(({ p95 }) => p95),
+    p99: of(({ p99 }) => p99),
+    cpu: {
+      service: of(({ cpu }) => cpu.service),
+      engine: of(({ cpu }) => cpu.engine),
+      postgres: of(({ cpu }) => cpu.postgres),
+    },
+  };
+}
