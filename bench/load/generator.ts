@@ -4,8 +4,6 @@ import type { Job, JobResult } from './job';
 import { fullSync, NAMESPACES, SUCCESS } from './syncs';
 
 // The load generator, a process of its own: what it costs is not charged to a contender.
-const agent = new Agent({ keepAlive: true });
-
 process.on('message', (job: Job) => {
   run(job).then(
     (result) => process.send?.({ result }),
@@ -14,6 +12,8 @@ process.on('message', (job: Job) => {
 });
 
 async function run(job: Job): Promise<JobResult> {
+  // Not kept for the next job: the contender closes connections that are idle for long, maybe as a sync is sent.
+  const agent = new Agent({ keepAlive: true });
   const latencies: number[] = [];
   const begun = performance.now();
   const enough = 'syncs' in job.until ? job.until.syncs : Infinity;
@@ -21,7 +21,7 @@ async function run(job: Job): Promise<JobResult> {
   let sent = 0;
   // The n-th sync goes to the n-th namespace; a caller takes every so many-th, so that no two callers meet at one.
   const send = async (n: number, intended: number) => {
-    await post(job, NAMESPACES.first + (n % NAMESPACES.count), job.firstSync + n);
+    await post(agent, job, NAMESPACES.first + (n % NAMESPACES.count), job.firstSync + n);
     latencies.push(performance.now() - intended);
   };
   if ('callers' in job.load) {
@@ -44,11 +44,12 @@ async function run(job: Job): Promise<JobResult> {
     }
     await Promise.all(running);
   }
+  agent.destroy();
   return { latencies, seconds: (performance.now() - begun) / 1000 };
 }
 
 /** Sends a sync. @throws unless it is answered as applied */
-function post({ url, token }: Job, namespaceId: number, n: number): Promise<void> {
+function post(agent: Agent, { url, token }: Job, namespaceId: number, n: number): Promise<void> {
   const body = JSON.stringify(fullSync(n));
   return new Promise((resolve, reject) => {
     const sent = request(
