@@ -13,7 +13,7 @@ export interface QueueState {
 
 /**
  * Shows the queue when the metrics are read. It is that of the database: each process on it shows the same. While
- * the database cannot be asked there is no value.
+ * the database cannot be asked there are no series.
  */
 export function observeQueue({ registry }: Pick<Metrics, 'registry'>, look: () => Promise<QueueState>): void {
   // One look for all that is read at the same time.
@@ -29,7 +29,8 @@ export function observeQueue({ registry }: Pick<Metrics, 'registry'>, look: () =
       registers: [registry],
       async collect() {
         const now = await state();
-        this.set(now ? valueOf(now) : NaN);
+        if (now) this.set(valueOf(now));
+        else this.remove();
       },
     });
   age(
@@ -50,7 +51,8 @@ export function observeQueue({ registry }: Pick<Metrics, 'registry'>, look: () =
     async collect() {
       const now = await state();
       for (const name of ['due', 'waiting', 'running'] as const) {
-        this.set({ state: name }, now?.jobs[name] ?? NaN);
+        if (now) this.set({ state: name }, now.jobs[name]);
+        else this.remove({ state: name });
       }
     },
   });

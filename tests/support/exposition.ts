@@ -18,16 +18,4 @@ export class Exposition {
     });
     return found.length === 0 ? null : found.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
   }
-
-  /** The names of all series, e.g. also `…_bucket`. */
-  names(): Set<string> {
-    return new Set(this.text.split('\n').flatMap((line) => /^\w+/.exec(line)?.[0] ?? []));
-  }
-
-  /** The metrics and their types. */
-  types(): Map<string, string> {
-    return new Map(
-      [...this.text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].map(([, name = '', type = '']) => [name, type]),
-    );
-  }
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { queries, selectors } from '../../support/deployFiles';
 import { Exposition } from '../../support/exposition';
 import type { ServiceClient } from '../../support/client';
 import { queueState } from '../../../src/cdot/queueState';
@@ -174,4 +175,15 @@ test("CustomersDot's side shows its queue and counts its attempts", async () => 
   expect(metrics.value('provisioner_unsent_sync_age_seconds')).toBe(0);
   expect(metrics.value('provisioner_queue_jobs')).toBe(0);
   expect(metrics.value('provisioner_pool_size', { pool: 'customers_dot' })).toBe(15);
+});
+
+test('every series that an alert or the dashboard asks for exists in the running service', async () => {
+  const { url } = await cdot.start({ DATA_DIR: client.service.dataDir });
+  const scrapes = await Promise.all([client.service.apiUrl, url].map((process) => Exposition.of(process)));
+  const missing = queries().flatMap(({ where, expr }) =>
+    selectors(expr)
+      .filter(({ name, labels }) => scrapes.every((scrape) => scrape.value(name, labels) === null))
+      .map((selector) => ({ where, ...selector })),
+  );
+  expect(missing).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { createMetrics } from '../../../src/metrics/metrics';
 import { observeQueue } from '../../../src/metrics/queue';
 
-test('the queue is looked at once for each reading, and has no value while its database is away', async () => {
+test('the queue is looked at once for each reading, and has no series while its database is away', async () => {
   const metrics = createMetrics();
   let looks = 0;
   observeQueue(metrics, () => {
@@ -15,7 +15,6 @@ test('the queue is looked at once for each reading, and has no value while its d
   expect(there).toMatch(/^provisioner_unsent_sync_age_seconds 60$/m);
   expect(there).toMatch(/^provisioner_queue_jobs\{state="due"\} 3$/m);
   const away = await metrics.registry.metrics();
-  expect(away).toMatch(/^provisioner_queue_age_seconds Nan$/m);
-  expect(away).toMatch(/^provisioner_queue_jobs\{state="due"\} Nan$/m);
+  expect(away).not.toMatch(/^provisioner_(queue|unsent)/m);
   expect(looks).toBe(2);
 });
