@@ -30,7 +30,8 @@ export function readiness(checks: Record<string, HealthCheck>, stopping: AbortSi
   };
 }
 
-function passes(check: HealthCheck): Promise<boolean> {
+/** Whether a check passes, within two seconds. */
+export function passes(check: HealthCheck): Promise<boolean> {
   return Deadline.in(CHECK_TIMEOUT_MS)
     .bound(check())
     .then(

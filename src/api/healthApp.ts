@@ -2,7 +2,7 @@ import express, { type Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { Metrics } from '../metrics/metrics';
-import { liveness, readiness, type HealthCheck } from './health';
+import { liveness, passes, readiness, type HealthCheck } from './health';
 import { metricsRoute } from './metricsRoute';
 import { requestId } from './requestId';
 import { requestLog } from './requestLog';
@@ -18,6 +18,7 @@ export interface HealthDependencies {
 
 /** What every part serves: liveness, readiness and metrics. A part adds its own routes. */
 export function createHealthApp({ log, metrics, checks, stopping }: HealthDependencies): Express {
+  for (const [name, check] of Object.entries(checks)) metrics.checks.set(name, () => passes(check));
   return express()
     .set('etag', false)
     .use(requestId, requestLog(log, metrics), helmet())

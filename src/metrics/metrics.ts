@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { SECTIONS } from '../domain/sections';
 import { STEPS } from '../domain/steps';
+import { checkGauge } from './checks';
 import { poolGauges, type PoolUse } from './pools';
 import { createSli, type Sli } from './sli';
 
@@ -9,6 +10,8 @@ export interface Metrics {
   registry: Registry;
   /** Texts of what else measures this process; their names must differ from ours. */
   others: (() => Promise<string>)[];
+  /** What the process cannot work without, by name; asked when the metrics are read. */
+  checks: Map<string, () => Promise<boolean>>;
   /** The connection pools of this process by name; looked at when the metrics are read. */
   pools: Map<string, PoolUse>;
   /** Requests by method, route and status. */
@@ -51,8 +54,11 @@ const ACTIVITIES = ['admitSync', ...STEPS.flatMap(({ step, undo }) => [step, und
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
+  // The pools first, as the checks use them, too.
   const pools = new Map<string, PoolUse>();
   poolGauges(registers, pools);
+  const checks = new Map<string, () => Promise<boolean>>();
+  checkGauge(registers, checks);
   collectDefaultMetrics({ register: registry });
   const counter = <Label extends string>(
     name: string,
@@ -84,6 +90,7 @@ export function createMetrics(): Metrics {
   return {
     registry,
     others: [],
+    checks,
     pools,
     // Which statuses a route has, the route knows.
     requests: new Counter({

@@ -135,10 +135,13 @@ test('a request whose token cannot be checked counts for the endpoint, too', asy
   );
 });
 
-test('the pool of connections and what the SDK measures are shown', async () => {
+test('health, the pool of connections and what the SDK measures are shown', async () => {
   const id = await client.createNamespace();
   await client.provision(id, fullSync(1));
   const metrics = await Exposition.of(client.service.apiUrl);
+  for (const check of ['gitlab_database', 'temporal', 'worker']) {
+    expect(metrics.value('provisioner_check_up', { check })).toBe(1);
+  }
   expect(metrics.value('provisioner_pool_size', { pool: 'gitlab' })).toBe(20);
   expect(metrics.value('provisioner_pool_waiting', { pool: 'gitlab' })).toBe(0);
   expect(metrics.value('provisioner_pool_idle', { pool: 'gitlab' })).toBeGreaterThan(0);
