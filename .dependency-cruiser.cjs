@@ -28,6 +28,13 @@ module.exports = {
     },
     layer('api-knows-no-activities', 'api', ['domain', 'db', 'temporal', 'workflows', 'metrics']),
     layer('metrics-know-domain', 'metrics', ['domain']),
+    layer('tracing-knows-nobody', 'tracing', []),
+    {
+      name: 'opentelemetry-is-loaded-by-tracing-only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/tracing/' },
+      to: { path: 'opentelemetry' },
+    },
     layer('issuer-knows-nobody', 'issuer', []),
     layer('local-knows-nobody', 'local', []),
     layer('config-knows-domain', 'config', ['domain']),

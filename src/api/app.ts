@@ -1,4 +1,4 @@
-import type { ErrorRequestHandler, Express, Router } from 'express';
+import type { ErrorRequestHandler, Express, RequestHandler, Router } from 'express';
 import { createHealthApp, type HealthDependencies } from './healthApp';
 import { measureEndpoint } from './measure';
 import { openApiDocument } from './openApi';
@@ -7,6 +7,8 @@ import { checkToken, provision, type ProvisionRoute } from './provisionRoute';
 import { note } from './requestLog';
 
 export interface AppDependencies extends ProvisionRoute, HealthDependencies {
+  /** Makes a span of each request of the endpoint; null: nothing is traced. */
+  trace: RequestHandler | null;
   /** The issuer of tokens for local use; absent when the real portal issues them. */
   issuer?: Router;
 }
@@ -21,6 +23,7 @@ export function createApp(deps: AppDependencies): Express {
   if (deps.issuer) app.use(deps.issuer);
   app.get(`${INTERNAL}/openapi.json`, (_req, res) => void res.json(description));
   // On the route itself, so that also what fails there is counted for it; then on whatever else there could be.
+  if (deps.trace) app.post(PROVISION, deps.trace);
   app.post(PROVISION, measureEndpoint(deps.metrics, PROVISION), checkToken(deps), provision(deps));
   app.use(INTERNAL, checkToken(deps));
   app.use(() => {

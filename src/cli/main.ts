@@ -36,7 +36,8 @@ Environment:
   PROVISION_API_URL           where CustomersDot's side posts to; unset: the API on the same DATA_DIR
   SHUTDOWN_DELAY_MS           how long an API that is to stop still takes requests, not being ready (0)
   DATA_DIR                    data of the embedded servers, signing keys (.data)
-  LOG_LEVEL                   trace, debug, info, warn, error, fatal or silent (info)`;
+  LOG_LEVEL                   trace, debug, info, warn, error, fatal or silent (info)
+  OTEL_EXPORTER_OTLP_ENDPOINT where spans are sent to, with other OTEL_…; unset: nothing is traced`;
 
 const program = new Command('provisioner')
   .description(

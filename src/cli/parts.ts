@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/config';
 import type { Metrics } from '../metrics/metrics';
+import type { Tracing } from '../tracing/tracing';
 
 /** The parts that a process can run. */
 export const PARTS = ['api', 'worker', 'cdot'] as const;
@@ -14,6 +15,8 @@ export interface ServiceOptions {
   log: Logger;
   /** Of the whole process, whatever parts it runs. */
   metrics: Metrics;
+  /** Null: nothing is traced. */
+  tracing: Tracing | null;
   onProgress: (line: string) => void;
   /** Aborted when the process has been told to stop: it still answers, but wants no new requests. */
   stopping: AbortSignal;

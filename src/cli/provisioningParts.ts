@@ -33,7 +33,7 @@ export async function startProvisioning(
   servers: Servers,
   cleanups: Cleanups,
 ): Promise<Provisioning> {
-  const { config, parts, log, metrics, stopping, onProgress } = options;
+  const { config, parts, log, metrics, tracing, stopping, onProgress } = options;
   const databaseUrl = await servers.gitlabDatabase();
   const { uiUrl, connectionOptions, namespace } = await servers.temporal();
   onProgress('migrating schema provisioning');
@@ -52,7 +52,7 @@ export async function startProvisioning(
 
   await installMeasuredRuntime(log, metrics);
   const temporal = await orExplain(
-    connect(connectionOptions, namespace),
+    connect(connectionOptions, namespace, tracing?.client ?? null),
     `TEMPORAL_ADDRESS: no Temporal answers at ${connectionOptions.address}`,
   );
   cleanups.add(() => temporal.connection.close());
@@ -79,6 +79,7 @@ export async function startProvisioning(
       metrics,
       checks,
       stopping,
+      trace: tracing?.request ?? null,
       waitMs: config.waitMs,
       verifyToken: createTokenVerifier({ portalUrl: config.subscriptionPortalUrl ?? url }),
       runner: { client: temporal.client, turns: new Turns(), searchable },

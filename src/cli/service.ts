@@ -19,8 +19,9 @@ export interface RunningService {
 
 /** Starts the parts and whatever they need that is not configured. @throws when something cannot be started */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
-  const { config, environment, parts, log, onProgress, onFatal } = options;
+  const { config, environment, parts, log, tracing, onProgress, onFatal } = options;
   const cleanups = new Cleanups(log);
+  if (tracing) cleanups.add(() => tracing.stop());
   try {
     const servers = await openServers(config, environment, { onProgress, onExit: onFatal });
     cleanups.add(() => servers.stop());

@@ -39,7 +39,9 @@ export async function start(
   // A signal that comes meanwhile stops the service once it is up: nothing is left half started.
   const metrics = createMetrics();
   const stopping = new AbortController();
-  const told = { log, metrics, stopping: stopping.signal, onProgress, onFatal };
+  const tracing =
+    config.otlpEndpoint === null ? null : (await import('../tracing/tracing.js')).startTracing(log);
+  const told = { log, metrics, tracing, stopping: stopping.signal, onProgress, onFatal };
   const service = await startService({ config, environment, parts, ...told });
   onProgress(banner(service, config.dataDir));
   const code = await ended;

@@ -25,7 +25,7 @@ export interface Shared {
  * @returns the address of these; null when the API of this process has them
  */
 export async function startWorkerPart(
-  { config, parts, log, metrics, stopping, onProgress, onFatal }: ServiceOptions,
+  { config, parts, log, metrics, tracing, stopping, onProgress, onFatal }: ServiceOptions,
   { pool, temporal, searchable, checks }: Shared,
   cleanups: Cleanups,
 ): Promise<string | null> {
@@ -48,7 +48,7 @@ export async function startWorkerPart(
     policy: config.failurePolicy,
     billableMembers: (subscription) => subscription.seats_in_use,
   });
-  const started = await startWorker(temporal, activities, measureActivities(metrics));
+  const started = await startWorker(temporal, activities, { measure: measureActivities(metrics), tracing });
   worker = started;
   started.done.catch((error: unknown) => onFatal(`the worker died: ${String(error)}`));
   cleanups.add(() => started.stop());

@@ -37,6 +37,8 @@ export interface Config {
   /** Milliseconds between a signal to stop and the end of taking requests. */
   shutdownDelayMs: number;
   logLevel: string;
+  /** Where spans are sent to; null: nothing is traced. The rest of `OTEL_…` the exporter reads itself. */
+  otlpEndpoint: string | null;
 }
 
 /** CustomersDot's side (contract 6). */
@@ -95,6 +97,7 @@ const schema = z.object({
   PROVISION_WAIT_MS: number(100, 600_000, 10_000),
   SHUTDOWN_DELAY_MS: number(0, 10_000, 0),
   DATA_DIR: z.string().default('.data'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url('http:', 'https:'),
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),
 });
 
@@ -135,6 +138,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     cacheDir: path.join(env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'), 'namespace-provisioner'),
     shutdownDelayMs: values.SHUTDOWN_DELAY_MS,
     logLevel: values.LOG_LEVEL,
+    otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
   };
 }
 

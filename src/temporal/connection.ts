@@ -1,4 +1,4 @@
-import { Client } from '@temporalio/client';
+import { Client, type ClientInterceptors } from '@temporalio/client';
 import type { Logger } from 'pino';
 import {
   DefaultLogger,
@@ -47,12 +47,15 @@ export function installRuntime(log: Logger, metricsAddress: string): void {
 
 /**
  * Connects to Temporal.
+ * @param interceptors of the client; null: none
  * @throws TransportError when no server answers
  */
 export async function connect(
   options: NativeConnectionOptions,
   namespace: string,
+  interceptors: ClientInterceptors | null,
 ): Promise<TemporalConnection> {
   const connection = await NativeConnection.connect(options);
-  return { connection, namespace, client: new Client({ connection, namespace }) };
+  const client = new Client({ connection, namespace, ...(interceptors && { interceptors }) });
+  return { connection, namespace, client };
 }

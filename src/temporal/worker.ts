@@ -1,12 +1,22 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { Worker, type ActivityInterceptorsFactory } from '@temporalio/worker';
+import { Worker, type ActivityInterceptorsFactory, type InjectedSinks } from '@temporalio/worker';
 import type { Activities } from '../activities';
 import { TASK_QUEUE } from '../workflows/names';
 import type { TemporalConnection } from './connection';
 
 // Made by the build: compiling workflows at each start would cost seconds.
 const BUNDLE = path.join(__dirname, '../../dist/workflow-bundle.js');
+// The same workflow code, with what makes spans of it.
+const TRACED_BUNDLE = path.join(__dirname, '../../dist/workflow-bundle-traced.js');
+
+/** What watches a worker at work. */
+export interface Watching {
+  /** Sees every execution of an activity. */
+  measure: ActivityInterceptorsFactory;
+  /** Null: nothing is traced. */
+  tracing: { activity: ActivityInterceptorsFactory; sinks: InjectedSinks<never> } | null;
+}
 
 /** A worker that is polling. */
 export interface RunningWorker {
@@ -17,20 +27,22 @@ export interface RunningWorker {
   done: Promise<void>;
 }
 
-/** Starts the worker for the task queue `provisioning`. @param measure sees every execution of an activity */
+/** Starts the worker for the task queue `provisioning`. */
 export async function startWorker(
   { connection, namespace }: TemporalConnection,
   activities: Activities,
-  measure: ActivityInterceptorsFactory,
+  { measure, tracing }: Watching,
 ): Promise<RunningWorker> {
-  if (!existsSync(BUNDLE)) throw new Error(`${BUNDLE} is missing: run "npm run build"`);
+  const codePath = tracing ? TRACED_BUNDLE : BUNDLE;
+  if (!existsSync(codePath)) throw new Error(`${codePath} is missing: run "npm run build"`);
   const worker = await Worker.create({
     connection,
     namespace,
     taskQueue: TASK_QUEUE,
-    workflowBundle: { codePath: BUNDLE },
+    workflowBundle: { codePath },
     activities,
-    interceptors: { activity: [measure] },
+    interceptors: { activity: tracing ? [tracing.activity, measure] : [measure] },
+    ...(tracing && { sinks: tracing.sinks }),
     shutdownGraceTime: '10s',
     maxConcurrentWorkflowTaskExecutions: 100,
     maxConcurrentLocalActivityExecutions: 100,

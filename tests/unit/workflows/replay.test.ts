@@ -9,12 +9,17 @@ import { replay } from '../../support/replay';
 
 const HISTORIES = path.join(__dirname, '../../histories');
 const BUNDLE = path.join(__dirname, '../../../dist/workflow-bundle.js');
+const TRACED_BUNDLE = path.join(__dirname, '../../../dist/workflow-bundle-traced.js');
 
 afterAll(() => Runtime.instance().shutdown());
 
 describe('histories of real runs replay on the workflow code as it is now', () => {
   test.each(readdirSync(HISTORIES))('%s', async (file) => {
     expect(await replay(await readFile(path.join(HISTORIES, file), 'utf8'))).toBeNull();
+  });
+
+  test.each(readdirSync(HISTORIES))('%s with tracing, which it was recorded without', async (file) => {
+    expect(await replay(await readFile(path.join(HISTORIES, file), 'utf8'), TRACED_BUNDLE)).toBeNull();
   });
 
   test('a change of the order of steps is noticed', async () => {

@@ -18,11 +18,13 @@ export interface OwnService {
 /**
  * @param name of the database and of the Temporal namespace: letters and underscores, one for each test file
  * @param prepare done to the Temporal namespace before the service starts
+ * @param variables of the environment, besides those that every service under test has
  */
 export async function startOwnService(
   name: string,
   policy: 'compensate' | 'independent' = 'compensate',
   prepare: () => Promise<void> = () => Promise.resolve(),
+  variables: Record<string, string> = {},
 ): Promise<OwnService> {
   const environment = testEnvironment();
   const dataDir = path.join(environment.directory, name);
@@ -41,6 +43,7 @@ export async function startOwnService(
       TEMPORAL_UI_URL: 'http://temporal.example',
       PROVISION_FAILURE_POLICY: policy,
       PROVISION_WAIT_MS: '20000',
+      ...variables,
     },
     ['--only', 'api,worker'],
   );
