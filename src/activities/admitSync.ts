@@ -1,66 +1,89 @@
 import { Context } from '@temporalio/activity';
 import { admitRun, findUnfinishedRun, type RunIdentity } from '../db/fence';
-import { findStep, recordStep } from '../db/ledger';
+import { findSteps, recordSteps, type LedgerEntry } from '../db/ledger';
 import { findNamespaceById } from '../db/namespaces';
 import { withTransaction, type Tx } from '../db/pool';
 import { askedSections } from '../domain/askedSections';
 import type { SectionEntries } from '../domain/failures';
-import { parseSyncInput } from '../domain/syncInput';
 import { checkNamespace } from '../domain/namespaceRules';
-import type { Admission, StepInput, SyncInput } from '../domain/sync';
+import type { Clock } from '../domain/plan';
+import type { Admission, Opening, StepInput } from '../domain/sync';
 import { invalidRequestFailure } from '../temporal/failures';
 import type { ActivityDependencies } from './dependencies';
 import { withSecondTry } from './lostRace';
-import { runIdentity } from './runIdentity';
-import { planSection } from './sections';
+import { inputOf, runIdentity } from './runIdentity';
+import { planSection, type SectionPlans } from './sections';
 
-const STEP = 'admitSync';
+/** The admission's row in the ledger. */
+export const ADMISSION = 'admitSync';
 
 /**
  * Checks a run's input like a request, takes the namespace's fence for it and, under `compensate`, asks the rules of
  * every section, so that a refusal names all refused sections and nothing has been written (contract 3 and 5).
  * @throws ApplicationFailure `InvalidRequest` for an input that the endpoint would not have let in
  */
-export async function admitSync(
-  deps: ActivityDependencies,
-  request: unknown,
-  chainId: string,
-): Promise<Admission> {
-  const parsed = parseSyncInput(request, Context.current().info.workflowExecution?.workflowId ?? '');
-  if (!parsed.ok) throw invalidRequestFailure(parsed.refusal);
-  const input: StepInput = { ...parsed.input, chain_id: chainId, policy: deps.policy };
+export async function admitSync(deps: ActivityDependencies, opening: Opening): Promise<Admission> {
+  const input = inputOf(deps, opening);
+  const run = runIdentity(input);
   // The race is with another attempt of this activity: if that was faster, its result is in the ledger now.
-  return withSecondTry(() => withTransaction(deps.pool, (tx) => admit(tx, deps, input)));
+  return withSecondTry(() =>
+    withTransaction(deps.pool, async (tx) => {
+      const recorded = (await findSteps(tx, run)).get(ADMISSION);
+      if (recorded) return recorded.result as Admission;
+      const { admission, entry } = await admit(tx, deps, input, run);
+      await recordSteps(tx, run, [entry]);
+      return admission;
+    }),
+  );
 }
 
-async function admit(tx: Tx, deps: ActivityDependencies, input: StepInput): Promise<Admission> {
+/** What an admission found, for the step that follows in the same transaction. */
+interface Admitted {
+  admission: Admission;
+  /** To be recorded. */
+  entry: LedgerEntry;
+  clock: Clock;
+  /** What the rules said, of the sections that were asked. */
+  plans: SectionPlans;
+}
+
+/** Admits a run that has not been admitted yet, in `tx`. @throws ApplicationFailure `InvalidRequest` */
+export async function admit(
+  tx: Tx,
+  deps: ActivityDependencies,
+  input: StepInput,
+  run: RunIdentity,
+): Promise<Admitted> {
   const { searchable, billableMembers } = deps;
-  const found = checkNamespace(await findNamespaceById(tx, input.namespace_id));
+  const [namespace, unfinishedRun] = await Promise.all([
+    findNamespaceById(tx, input.namespace_id),
+    findUnfinishedRun(tx, run),
+  ]);
+  const found = checkNamespace(namespace);
   if (!found.ok) throw invalidRequestFailure(found.refusal);
+  const { supersededBy, ...clock } = await admitRun(tx, run);
+  if (supersededBy === undefined && unfinishedRun !== null) reportUnfinished(deps, run, unfinishedRun);
 
-  const run = runIdentity(input);
-  const recorded = await findStep<Admission>(tx, run, STEP);
-  if (recorded) return recorded.result;
-  const unfinishedRun = await findUnfinishedRun(tx, run);
+  const context = { tx, clock, namespaceId: run.namespaceId, billableMembers };
+  const asksRules = supersededBy === undefined && input.policy === 'compensate';
+  const plans = asksRules ? await planAll(input, context) : {};
   const common = { input, searchable, unfinishedRun };
-  const admitted = await admitRun(tx, run);
-  if ('supersededBy' in admitted) return { ...common, outcome: 'superseded', by: admitted.supersededBy };
-  if (unfinishedRun !== null) reportUnfinished(deps, run, unfinishedRun);
-
-  const context = { tx, clock: admitted, namespaceId: run.namespaceId, billableMembers };
-  const entries = input.policy === 'compensate' ? await refusals(input, context) : null;
-  const result: Admission = entries
-    ? { ...common, outcome: 'refused', entries }
-    : { ...common, outcome: 'admitted' };
-  await recordStep(tx, run, {
-    step: STEP,
+  const entries = refusals(plans);
+  const admission: Admission =
+    supersededBy !== undefined
+      ? { ...common, outcome: 'superseded', by: supersededBy }
+      : entries
+        ? { ...common, outcome: 'refused', entries }
+        : { ...common, outcome: 'admitted' };
+  const entry = {
+    step: ADMISSION,
     attempt: Context.current().info.attempt,
     correlationId: input.correlation_id,
     changes: [],
-    result,
+    result: admission,
     outboxIds: [],
-  });
-  return result;
+  };
+  return { admission, entry, clock, plans };
 }
 
 /** Terminating a run is the one way to skip its compensation: the next sync says so (and converges). */
@@ -81,18 +104,23 @@ function reportUnfinished(
   );
 }
 
-/** @returns an entry for each asked section (`skipped` where it is fine), or null when all are fine */
-async function refusals(
-  { provision }: SyncInput,
+async function planAll(
+  { provision }: StepInput,
   context: Parameters<typeof planSection>[2],
-): Promise<SectionEntries | null> {
-  const entries: SectionEntries = {};
-  let isRefused = false;
-  for (const section of askedSections(provision)) {
-    const { messages } = await planSection(section, provision, context);
-    isRefused ||= messages.length > 0;
-    entries[section] =
-      messages.length > 0 ? { status: 'error', message: messages.join(', ') } : { status: 'skipped' };
-  }
-  return isRefused ? entries : null;
+): Promise<SectionPlans> {
+  const sections = askedSections(provision);
+  const plans = await Promise.all(sections.map((section) => planSection(section, provision, context)));
+  return Object.fromEntries(sections.map((section, index) => [section, plans[index]]));
+}
+
+/** @returns an entry for each planned section (`skipped` where it is fine), or null when all are fine */
+function refusals(plans: SectionPlans): SectionEntries | null {
+  const planned = Object.entries(plans);
+  if (planned.every(([, { messages }]) => messages.length === 0)) return null;
+  return Object.fromEntries(
+    planned.map(([section, { messages }]) => [
+      section,
+      messages.length > 0 ? { status: 'error', message: messages.join(', ') } : { status: 'skipped' },
+    ]),
+  );
 }

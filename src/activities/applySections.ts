@@ -5,10 +5,10 @@ import { RowGone, writeRow, type RowChange } from '../db/rows';
 import type { SectionEntries } from '../domain/failures';
 import type { FollowUp, Write } from '../domain/plan';
 import type { SectionName } from '../domain/sections';
-import { SECTION_LABELS } from '../domain/steps';
+import { SECTION_LABELS, sectionsOf, type Step } from '../domain/steps';
 import type { StepInput } from '../domain/sync';
 import { isLostRace } from './lostRace';
-import { planSection } from './sections';
+import { planSection, type SectionPlans } from './sections';
 import type { SectionContext } from './sections/section';
 
 /** What the sections of one step did inside its transaction. */
@@ -28,17 +28,19 @@ export class StepRefused extends Error {
 
 /**
  * Plans and writes the sections of a step, in order, in its transaction.
+ * `plans` holds what this transaction has planned already.
  * Under `compensate` the first refusal ends the step; under `independent` a refused section is taken back to its
  * savepoint and the others stand.
  * @throws StepRefused, or the database's own error where it is transient, a lost race or a bug
  */
 export async function applySections(
   context: SectionContext,
-  sections: SectionName[],
-  { provision, policy }: Pick<StepInput, 'provision' | 'policy'>,
-  isLastTry: boolean,
+  plans: SectionPlans,
+  { step, input, isLastTry }: { step: Step; input: StepInput; isLastTry: boolean },
 ): Promise<Applied> {
   const { tx, clock } = context;
+  const { provision, policy } = input;
+  const sections = sectionsOf(step, provision);
   const done: Applied = { entries: {}, changes: [], followUps: [] };
   for (const section of sections) {
     if (policy === 'independent') await tx.query('SAVEPOINT section');
@@ -46,7 +48,7 @@ export async function applySections(
       const write = async (planned: Write) => {
         done.changes.push({ section, ...(await writeNamed(tx, planned, clock.now)) });
       };
-      const plan = await planSection(section, provision, { ...context, write });
+      const plan = await planSection(section, provision, { ...context, write }, plans[section]);
       if (plan.messages.length > 0 && policy === 'compensate') throw new Refused(plan.messages.join(', '));
       for (const planned of plan.writes) await write(planned);
       done.followUps.push(...plan.followUps);

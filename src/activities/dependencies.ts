@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
+import type { RunIdentity } from '../db/fence';
+import type { Answer } from '../domain/answer';
 import type { FailurePolicy } from '../domain/sync';
 import type { Metrics } from '../metrics/metrics';
 
@@ -12,6 +14,8 @@ export interface ActivityDependencies {
   searchable: boolean;
   /** Current billable members of the namespace of a subscription row (contract 4.1 rule 3). */
   billableMembers: (subscription: { seats_in_use: number }) => number;
+  /** Told the answer of a run as soon as it is recorded and can no longer change. */
+  onAnswer: (run: RunIdentity, answer: Answer) => void;
   log: Logger;
   metrics: Pick<Metrics, 'unfinishedRuns' | 'compensations'>;
 }

@@ -1,5 +1,14 @@
 import { STEPS, type StepName, type UndoName } from '../domain/steps';
-import type { Admission, Outcome, StepInput, StepResult, UndoResult } from '../domain/sync';
+import type {
+  Admission,
+  Opening,
+  Outcome,
+  StepCall,
+  StepInput,
+  StepResult,
+  TooLate,
+  UndoResult,
+} from '../domain/sync';
 import { activityFailure } from '../temporal/failures';
 import { admitSync } from './admitSync';
 import type { ActivityDependencies } from './dependencies';
@@ -9,10 +18,12 @@ import { runStep } from './runStep';
 
 /** The activities of a sync; workflows import only this type. */
 export type Activities = {
-  admitSync(request: unknown, chainId: string): Promise<Admission>;
-  recordOutcome(input: StepInput, outcome: Outcome): Promise<void>;
-} & Record<StepName, (input: StepInput) => Promise<StepResult>> &
-  Record<UndoName, (input: StepInput) => Promise<UndoResult>>;
+  admitSync(opening: Opening): Promise<Admission>;
+  recordOutcome(of: Opening | StepInput, outcome: Outcome): Promise<Outcome>;
+} & Steps;
+
+type Steps = Record<StepName, (call: StepCall) => Promise<StepResult>> &
+  Record<UndoName, (of: Opening | StepInput) => Promise<UndoResult | TooLate>>;
 
 // A bug fails the run after these. A compensation never gives up: a person sees it pending, and mends what is in its way.
 const BUG_ATTEMPTS = 3;
@@ -35,12 +46,14 @@ export function createActivities(deps: ActivityDependencies): Activities {
       }
     };
   const steps = STEPS.flatMap((definition) => [
-    [definition.step, activity((given, input: StepInput) => runStep(given, definition, input))],
-    [definition.undo, activity((given, input: StepInput) => restoreStep(given, definition, input), Infinity)],
+    [definition.step, activity((given, call: StepCall) => runStep(given, definition, call))],
+    [
+      definition.undo,
+      activity((given, of: Opening | StepInput) => restoreStep(given, definition, of), Infinity),
+    ],
   ]);
   return {
-    ...(Object.fromEntries(steps) as Record<StepName, (input: StepInput) => Promise<StepResult>> &
-      Record<UndoName, (input: StepInput) => Promise<UndoResult>>),
+    ...(Object.fromEntries(steps) as Steps),
     admitSync: activity(admitSync),
     recordOutcome: activity(recordOutcome),
   };

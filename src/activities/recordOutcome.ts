@@ -1,42 +1,48 @@
 import { Context } from '@temporalio/activity';
-import { passFence } from '../db/fence';
-import { findStep, recordStep } from '../db/ledger';
+import { lockFence, type RunIdentity } from '../db/fence';
+import { findSteps, recordSteps, type LedgerEntry } from '../db/ledger';
 import { addFollowUps, releaseFollowUps } from '../db/outbox';
-import { withTransaction } from '../db/pool';
-import type { StepInput, Outcome } from '../domain/sync';
+import { withTransaction, type Tx } from '../db/pool';
+import type { Opening, Outcome, StepInput } from '../domain/sync';
 import type { ActivityDependencies } from './dependencies';
-import { runIdentity } from './runIdentity';
+import { inputOf, runIdentity } from './runIdentity';
 
-const STEP = 'recordOutcome';
+/** The outcome's row in the ledger: there is one per run, and it decides how the run ends. */
+export const OUTCOME = 'recordOutcome';
 
 /**
  * Records how a run ended and shows the follow-up work of the sections that stand to its consumers (contract 4.6).
- * Run again in the same run it changes nothing.
+ * @returns the outcome that is recorded: this one, unless the run has one already
  */
 export async function recordOutcome(
   deps: ActivityDependencies,
-  input: StepInput,
+  of: Opening | StepInput,
   outcome: Outcome,
-): Promise<void> {
+): Promise<Outcome> {
+  const input = inputOf(deps, of);
   const run = runIdentity(input);
-  await withTransaction(deps.pool, async (tx) => {
-    await passFence(tx, run); // for the lock only: what is done is recorded, also of an overtaken run
-    if (await findStep(tx, run, STEP)) return;
-    const isReviewFlowDue =
-      outcome.status === 'success' || (outcome.status === 'error' && input.policy === 'independent');
-    const outboxIds = isReviewFlowDue
-      ? await addFollowUps(tx, run, [
-          { event: 'enable_code_review_flow', payload: { namespace_id: run.namespaceId } },
-        ])
-      : [];
-    await releaseFollowUps(tx, run);
-    await recordStep(tx, run, {
-      step: STEP,
-      attempt: Context.current().info.attempt,
-      correlationId: input.correlation_id,
-      changes: [],
-      result: outcome,
-      outboxIds,
-    });
+  return withTransaction(deps.pool, async (tx) => {
+    await lockFence(tx, run); // for the lock only: what is done is recorded, also of an overtaken run
+    const recorded = (await findSteps(tx, run)).get(OUTCOME);
+    if (recorded) return recorded.result as Outcome;
+    await recordSteps(tx, run, [await close(tx, run, input, outcome)]);
+    return outcome;
   });
+}
+
+/** Closes a run in `tx`, as `recordOutcome` does. @returns what is to be recorded in the ledger */
+export async function close(
+  tx: Tx,
+  run: RunIdentity,
+  { policy, correlation_id }: StepInput,
+  outcome: Outcome,
+): Promise<LedgerEntry> {
+  const isReviewFlowDue =
+    outcome.status === 'success' || (outcome.status === 'error' && policy === 'independent');
+  const followUps = isReviewFlowDue
+    ? [{ event: 'enable_code_review_flow', payload: { namespace_id: run.namespaceId } }]
+    : [];
+  const [outboxIds] = await Promise.all([addFollowUps(tx, run, followUps), releaseFollowUps(tx, run)]);
+  const { attempt } = Context.current().info;
+  return { step: OUTCOME, attempt, correlationId: correlation_id, changes: [], result: outcome, outboxIds };
 }

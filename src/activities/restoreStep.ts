@@ -1,45 +1,52 @@
 import { Context } from '@temporalio/activity';
-import { passFence } from '../db/fence';
-import { findStep, recordStep, recordUndo } from '../db/ledger';
+import { lockFence } from '../db/fence';
+import { findSteps, recordSteps, recordUndo } from '../db/ledger';
 import { deleteFollowUps } from '../db/outbox';
 import { withTransaction, type Tx } from '../db/pool';
 import { restoreRow, type RowChange } from '../db/rows';
 import { databaseFailure } from '../db/sqlState';
-import { askedSections } from '../domain/askedSections';
 import type { SectionEntries } from '../domain/failures';
-import type { STEPS } from '../domain/steps';
-import type { StepInput, UndoResult } from '../domain/sync';
+import { sectionsOf, type Step } from '../domain/steps';
+import type { Opening, Outcome, StepInput, TooLate, UndoResult } from '../domain/sync';
 import type { ActivityDependencies } from './dependencies';
-import { runIdentity } from './runIdentity';
+import { OUTCOME } from './recordOutcome';
+import { inputOf, runIdentity } from './runIdentity';
 
 const CHANGED_SINCE = 'Not rolled back: changed since by another writer';
 
 /**
  * Undoes one step of a run, newest write first: each row gets the values from before the step, if it still holds
  * what the step wrote; follow-up work is taken back (contract 3). Run again it returns the first result. A step
- * that has not taken effect is marked, so that a late attempt of it cannot take effect any more.
+ * that has not taken effect is marked, so that a late attempt of it cannot take effect any more. A run that has its
+ * outcome stays as it is: the outcome may have been answered.
  */
 export async function restoreStep(
   deps: ActivityDependencies,
-  { step, sections }: (typeof STEPS)[number],
-  input: StepInput,
-): Promise<UndoResult> {
+  definition: Step,
+  of: Opening | StepInput,
+): Promise<UndoResult | TooLate> {
+  const input = inputOf(deps, of);
   const run = runIdentity(input);
+  const { step } = definition;
   let isFirst = false;
   const undone = await withTransaction(deps.pool, async (tx) => {
-    await passFence(tx, run); // for the lock only: also an overtaken run takes back what it wrote
-    const recorded = await findStep(tx, run, step);
+    await lockFence(tx, run); // for the lock only: also an overtaken run takes back what it wrote
+    const steps = await findSteps(tx, run);
+    const outcome = steps.get(OUTCOME);
+    if (outcome) return { recorded: outcome.result as Outcome };
+    const recorded = steps.get(step);
     if (recorded?.undoResult) return recorded.undoResult as UndoResult;
 
     const result: UndoResult = { entries: {}, restored: [], kept: [] };
     if (!recorded) {
       const { attempt } = Context.current().info;
       const correlationId = input.correlation_id;
-      await recordStep(tx, run, { step, attempt, correlationId, changes: [], result: null, outboxIds: [] });
+      await recordSteps(tx, run, [
+        { step, attempt, correlationId, changes: [], result: null, outboxIds: [] },
+      ]);
     } else {
-      const asked = askedSections(input.provision).filter((name) => sections.some((own) => own === name));
       const entries: SectionEntries = Object.fromEntries(
-        asked.map((name) => [name, { status: 'rolled_back' }]),
+        sectionsOf(definition, input.provision).map((name) => [name, { status: 'rolled_back' }]),
       );
       for (const change of recorded.changes.toReversed()) {
         const { table, key } = change.after;
@@ -54,7 +61,8 @@ export async function restoreStep(
     isFirst = true;
     return result;
   });
-  if (isFirst) deps.metrics.compensations.inc({ step, result: undone.kept.length > 0 ? 'kept' : 'restored' });
+  if (isFirst && 'kept' in undone)
+    deps.metrics.compensations.inc({ step, result: undone.kept.length > 0 ? 'kept' : 'restored' });
   return undone;
 }
 

@@ -1,47 +1,48 @@
 import { Context } from '@temporalio/activity';
 import { withTransaction, type Tx } from '../db/pool';
 import { passFence } from '../db/fence';
-import { findStep, recordStep, type LedgerChange } from '../db/ledger';
+import { findSteps, recordSteps, type LedgerChange, type LedgerEntry, type RecordedStep } from '../db/ledger';
 import { addFollowUps } from '../db/outbox';
 import { databaseFailure } from '../db/sqlState';
-import type { SectionEntry } from '../domain/answer';
-import { askedSections } from '../domain/askedSections';
+import { answerOf, supersededAnswer, type Answer, type SectionEntry } from '../domain/answer';
 import type { SectionEntries } from '../domain/failures';
+import type { Clock } from '../domain/plan';
 import type { SectionName } from '../domain/sections';
-import type { STEPS } from '../domain/steps';
-import type { Change, StepInput, StepResult } from '../domain/sync';
+import { askedSteps, sectionsOf, type Step } from '../domain/steps';
+import type { Admission, Change, StepCall, StepInput, StepResult } from '../domain/sync';
 import { supersededFailure, validationFailure } from '../temporal/failures';
+import { admit, ADMISSION } from './admitSync';
 import { applySections, couldNotBeSaved, StepRefused } from './applySections';
 import type { ActivityDependencies } from './dependencies';
 import { withSecondTry } from './lostRace';
-import { runIdentity } from './runIdentity';
+import { close, OUTCOME } from './recordOutcome';
+import { inputOf, runIdentity } from './runIdentity';
+import type { SectionPlans } from './sections';
 
 /** The ledger's row of a step that took effect. */
-interface Recorded {
-  entries: SectionEntries;
-  attempt: number;
-}
-
-/** A step and the sections that belong to it. */
-type Step = (typeof STEPS)[number];
+type Recorded = Pick<StepResult, 'entries' | 'attempt'>;
 
 /**
  * Runs one step: one transaction that passes the fence, writes the step's sections and records it in the ledger
- * (contract 3 and 5). Run again in the same run it changes nothing and returns the first result.
- * @throws ApplicationFailure: `ValidationError` with the entries of the step's sections, `Superseded`
+ * (contract 3 and 5); where the call says so, the sync is admitted before and its outcome recorded after the step.
+ * Run again in the same run it changes nothing and returns the first result.
+ * @throws ApplicationFailure: `ValidationError` with the entries of the step's sections, `Superseded`,
+ *   `InvalidRequest`; nothing has been done then, nor has the sync been admitted
  */
-export async function runStep(deps: ActivityDependencies, step: Step, input: StepInput): Promise<StepResult> {
-  const sections = askedSections(input.provision).filter((name) => step.sections.some((own) => own === name));
+export async function runStep(deps: ActivityDependencies, step: Step, call: StepCall): Promise<StepResult> {
+  const input = inputOf(deps, 'opens' in call ? call.opens : call.input);
   try {
-    return await withSecondTry((isLastTry) =>
-      withTransaction(deps.pool, (tx) => stepTransaction(tx, deps, step, sections, input, isLastTry)),
+    const result = await withSecondTry((isLastTry) =>
+      withTransaction(deps.pool, (tx) => stepTransaction(tx, { ...deps, step, input, call, isLastTry })),
     );
+    if (result.answer) deps.onAnswer(runIdentity(input), result.answer);
+    return result;
   } catch (error) {
     if (error instanceof StepRefused) throw validationFailure(error.entries);
     const failure = databaseFailure(error);
     if (failure?.class !== 'refused') throw error;
     // Refused at COMMIT by a deferred constraint: which of the step's sections it meant cannot be told.
-    const refused = sections.map((name): [SectionName, SectionEntry] => [
+    const refused = sectionsOf(step, input.provision).map((name): [SectionName, SectionEntry] => [
       name,
       { status: 'error', message: couldNotBeSaved(name, failure.condition, failure.table) },
     ]);
@@ -49,29 +50,87 @@ export async function runStep(deps: ActivityDependencies, step: Step, input: Ste
   }
 }
 
-async function stepTransaction(
-  tx: Tx,
-  { billableMembers }: ActivityDependencies,
-  { step }: Step,
-  sections: SectionName[],
-  input: StepInput,
-  isLastTry: boolean,
-): Promise<StepResult> {
-  const run = runIdentity(input);
-  const { overtakenBy, ...clock } = await passFence(tx, run);
-  const recorded = await findStep<Recorded>(tx, run, step);
-  // An undone step must stay undone: this is an attempt that the workflow gave up on.
-  if (recorded?.undoResult) throw supersededFailure(null);
-  if (recorded) return { ...recorded.result, changes: recorded.changes.map(readable) };
-  if (overtakenBy !== undefined) throw supersededFailure(overtakenBy);
+/** What the transaction of one attempt is about. */
+interface Attempt extends ActivityDependencies {
+  step: Step;
+  input: StepInput;
+  call: StepCall;
+  isLastTry: boolean;
+}
 
+async function stepTransaction(tx: Tx, attempt: Attempt): Promise<StepResult> {
+  const { step, input, call } = attempt;
+  const run = runIdentity(input);
+  if ('opens' in call && (await findSteps(tx, run)).size === 0) return openRun(tx, attempt);
+
+  const [{ overtakenBy, ...clock }, recorded] = await Promise.all([passFence(tx, run), findSteps(tx, run)]);
+  const own = recorded.get(step.step);
+  // An undone step must stay undone: this is an attempt that the workflow gave up on.
+  if (own?.undoResult) throw supersededFailure(null);
+  if (own || recorded.has(OUTCOME)) return firstResult(call, recorded, own);
+  if (overtakenBy !== undefined) throw supersededFailure(overtakenBy);
+  return applyStep(tx, attempt, [], clock, {});
+}
+
+async function openRun(tx: Tx, attempt: Attempt): Promise<StepResult> {
+  const { input } = attempt;
+  const run = runIdentity(input);
+  const { admission, entry, clock, plans } = await admit(tx, attempt, input, run);
+  if (admission.outcome === 'admitted') {
+    return { ...(await applyStep(tx, attempt, [entry], clock, plans)), admission };
+  }
+  const answer =
+    admission.outcome === 'refused' ? answerOf(admission.entries) : supersededAnswer(admission.by);
+  await recordSteps(tx, run, [entry, await close(tx, run, input, answer)]);
+  return { entries: {}, changes: [], attempt: entry.attempt, admission, answer };
+}
+
+async function applyStep(
+  tx: Tx,
+  attempt: Attempt,
+  before: LedgerEntry[],
+  clock: Clock,
+  plans: SectionPlans,
+): Promise<StepResult> {
+  const { step, input, billableMembers } = attempt;
+  const run = runIdentity(input);
   const context = { tx, namespaceId: run.namespaceId, clock, billableMembers };
-  const { entries, changes, followUps } = await applySections(context, sections, input, isLastTry);
-  const outboxIds = await addFollowUps(tx, run, followUps);
+  const { entries, changes, followUps } = await applySections(context, plans, attempt);
   const result: Recorded = { entries, attempt: Context.current().info.attempt };
-  const correlationId = input.correlation_id;
-  await recordStep(tx, run, { step, correlationId, changes, outboxIds, result, attempt: result.attempt });
-  return { ...result, changes: changes.map(readable) };
+  const own: LedgerEntry = {
+    step: step.step,
+    attempt: result.attempt,
+    correlationId: input.correlation_id,
+    changes,
+    result,
+    outboxIds: await addFollowUps(tx, run, followUps),
+  };
+  const closes = sectionsBefore(attempt);
+  const answer = closes && answerOf({ ...closes, ...entries });
+  const after = answer ? [await close(tx, run, input, answer)] : [];
+  await recordSteps(tx, run, [...before, own, ...after]);
+  return { ...result, changes: changes.map(readable), ...(answer && { answer }) };
+}
+
+/** What became of the sections before, if this step is to record the outcome of the run; else null. */
+function sectionsBefore({ call, step, input }: Attempt): SectionEntries | null {
+  if (!('opens' in call)) return call.closes;
+  return askedSteps(input.provision).at(-1) === step ? {} : null;
+}
+
+/** What the first attempt returned, of a step that has taken effect or a run that has its outcome. */
+function firstResult(
+  call: StepCall,
+  recorded: Map<string, RecordedStep>,
+  own: RecordedStep | undefined,
+): StepResult {
+  const answer = recorded.get(OUTCOME)?.result as Answer | undefined;
+  return {
+    ...((own?.result as Recorded | undefined) ?? { entries: {}, attempt: 1 }),
+    changes: own?.changes.map(readable) ?? [],
+    ...('opens' in call && { admission: recorded.get(ADMISSION)?.result as Admission }),
+    ...(answer && { answer }),
+  };
 }
 
 function readable({ section, before, after }: LedgerChange): Change {

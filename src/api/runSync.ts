@@ -1,7 +1,9 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError, type Client, type WorkflowHandle } from '@temporalio/client';
 import type { Answer } from '../domain/answer';
 import type { SyncInput } from '../domain/sync';
 import { workflowIdOf } from '../domain/syncInput';
+import type { EarlyAnswers, Listener } from '../temporal/earlyAnswers';
 import { readRunFailure } from '../temporal/runFailure';
 import { NEWER_SYNC_SIGNAL, TASK_QUEUE, WORKFLOW_TYPE } from '../workflows/names';
 import { startAttributes } from '../workflows/searchAttributes';
@@ -13,6 +15,7 @@ import type { Turns } from './turns';
 
 export interface SyncRunner {
   client: Client;
+  earlyAnswers: EarlyAnswers;
   turns: Turns;
   /** Whether the server has our search attributes. */
   searchable: boolean;
@@ -28,6 +31,9 @@ interface RunMemo {
 // How long a newer sync lets an older one finish before it asks it to stop.
 const PATIENCE_MS = 1_000;
 
+// How long a run that the worker of this process has is waited for before Temporal is asked, too.
+const EARLY_MS = 1_000;
+
 /**
  * Starts the run of a sync, or joins the one that carries the same request, and waits for its answer. Another run
  * of the namespace is waited for (contract 5). Ending the wait never ends the run.
@@ -40,14 +46,40 @@ export async function runSync(
   deadline: Deadline,
   onRun: (runId: string) => void,
 ): Promise<Answer> {
-  const runId = await deadline.bound(startOrJoin(runner, input, deadline));
-  onRun(runId);
-  const handle = runner.client.workflow.getHandle(workflowIdOf(input.namespace_id), runId, {
-    followRuns: false,
-  });
+  const listener = runner.earlyAnswers.listen(workflowIdOf(input.namespace_id));
   try {
-    const result = runner.client.withDeadline(deadline.date, () => handle.result());
-    return (await deadline.bound(result)) as Answer;
+    const run = await deadline.bound(startOrJoin(runner, input, deadline));
+    onRun(run.id);
+    return await deadline.bound(answerOf(runner, input.namespace_id, run, listener, deadline));
+  } finally {
+    listener.stop();
+  }
+}
+
+/** A run that was started here or joined. */
+interface StartedRun {
+  id: string;
+  /** Whether the worker of this process has it. */
+  isHere: boolean;
+}
+
+/** The answer of a run: as soon as the worker here has recorded it, or when Temporal says that the run has ended. */
+async function answerOf(
+  { client }: SyncRunner,
+  namespaceId: string,
+  run: StartedRun,
+  listener: Listener,
+  deadline: Deadline,
+): Promise<Answer> {
+  const early = listener.answerOf(run.id);
+  if (run.isHere) {
+    const answer = await Promise.race([early, wait(EARLY_MS, null, { ref: false })]);
+    if (answer) return answer;
+  }
+  const handle = client.workflow.getHandle(workflowIdOf(namespaceId), run.id, { followRuns: false });
+  try {
+    const ended = client.withDeadline(deadline.date, () => handle.result()) as Promise<Answer>;
+    return await Promise.race([early, ended]);
   } catch (error) {
     const failure = readRunFailure(error);
     if (!failure) throw error;
@@ -60,20 +92,20 @@ export async function runSync(
   }
 }
 
-async function startOrJoin(runner: SyncRunner, input: SyncInput, deadline: Deadline): Promise<string> {
+async function startOrJoin(runner: SyncRunner, input: SyncInput, deadline: Deadline): Promise<StartedRun> {
   const memo: RunMemo = {
     digest: syncDigest(input),
     sync_id: input.sync_id,
     correlation_id: input.correlation_id,
   };
   const first = await tryOnce(runner, input, memo, deadline);
-  if (typeof first === 'string') return first;
+  if ('id' in first) return first;
   // From here on requests for this namespace queue up in this process, so that only the first of them asks Temporal.
   return runner.turns.take(input.namespace_id, deadline, async () => {
     for (let running = first; ;) {
       await waitForEnd(runner, running, memo, deadline);
       const next = await tryOnce(runner, input, memo, deadline);
-      if (typeof next === 'string') return next;
+      if ('id' in next) return next;
       running = next;
     }
   });
@@ -84,13 +116,13 @@ interface OtherRun {
   syncId: number | null;
 }
 
-/** @returns the id of the run that was started or joined, or the other run that is in the way */
+/** @returns the run that was started or joined, or the other run that is in the way */
 async function tryOnce(
   { client, searchable }: SyncRunner,
   input: SyncInput,
   memo: RunMemo,
   deadline: Deadline,
-): Promise<string | OtherRun> {
+): Promise<StartedRun | OtherRun> {
   const workflowId = workflowIdOf(input.namespace_id);
   return client.withDeadline(deadline.date, async () => {
     for (;;) {
@@ -106,13 +138,13 @@ async function tryOnce(
           staticSummary: runSummary(input.namespace_id, input.sync_id, input.provision),
           ...(searchable && { typedSearchAttributes: startAttributes(input.namespace_id, input.sync_id) }),
         });
-        return started.firstExecutionRunId;
+        return { id: started.firstExecutionRunId, isHere: started.eagerlyStarted };
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       }
       const { runId, status, memo: other } = await client.workflow.getHandle(workflowId).describe();
       if (status.name !== 'RUNNING') continue; // it has just ended
-      if (other?.['digest'] === memo.digest) return runId;
+      if (other?.['digest'] === memo.digest) return { id: runId, isHere: false };
       const syncId = typeof other?.['sync_id'] === 'number' ? other['sync_id'] : null;
       return { handle: client.workflow.getHandle(workflowId, runId, { followRuns: false }), syncId };
     }

@@ -7,6 +7,7 @@ import { createPool } from '../db/pool';
 import { openSigningKeys } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
 import { connect } from '../temporal/connection';
+import { EarlyAnswers } from '../temporal/earlyAnswers';
 import { runUrl } from '../temporal/links';
 import { ensureSearchAttributes } from '../temporal/searchAttributes';
 import { listen } from './api';
@@ -56,6 +57,7 @@ export async function startProvisioning(
     `TEMPORAL_ADDRESS: no Temporal answers at ${connectionOptions.address}`,
   );
   cleanups.add(() => temporal.connection.close());
+  const earlyAnswers = new EarlyAnswers();
   const searchable = await ensureSearchAttributes(temporal, log);
   const checks: Record<string, HealthCheck> = {
     gitlab_database: () => pool.query('SELECT 1'),
@@ -65,7 +67,7 @@ export async function startProvisioning(
       ),
   };
 
-  const shared = { pool, temporal, searchable, checks };
+  const shared = { pool, temporal, searchable, checks, earlyAnswers };
   const workerUrl = parts.includes('worker') ? await startWorkerPart(options, shared, cleanups) : null;
   if (!parts.includes('api')) return { apiUrl: null, workerUrl, uiUrl };
 
@@ -82,7 +84,7 @@ export async function startProvisioning(
       trace: tracing?.request ?? null,
       waitMs: config.waitMs,
       verifyToken: createTokenVerifier({ portalUrl: config.subscriptionPortalUrl ?? url }),
-      runner: { client: temporal.client, turns: new Turns(), searchable },
+      runner: { client: temporal.client, turns: new Turns(), earlyAnswers, searchable },
       runUrl: (workflowId, runId) => runUrl(uiUrl, temporal.namespace, workflowId, runId),
       ...(keys && { issuer: createIssuerRouter(keys, () => url) }),
     }),

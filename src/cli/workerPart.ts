@@ -4,6 +4,7 @@ import { measureActivities } from '../activities/measure';
 import type { HealthCheck } from '../api/health';
 import { createHealthApp } from '../api/healthApp';
 import type { TemporalConnection } from '../temporal/connection';
+import type { EarlyAnswers } from '../temporal/earlyAnswers';
 import { startWorker, type RunningWorker } from '../temporal/worker';
 import { listen } from './api';
 import type { Cleanups } from './cleanups';
@@ -17,6 +18,7 @@ export interface Shared {
   /** Whether the Temporal server has our search attributes. */
   searchable: boolean;
   checks: Record<string, HealthCheck>;
+  earlyAnswers: EarlyAnswers;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface Shared {
  */
 export async function startWorkerPart(
   { config, parts, log, metrics, tracing, stopping, onProgress, onFatal }: ServiceOptions,
-  { pool, temporal, searchable, checks }: Shared,
+  { pool, temporal, searchable, checks, earlyAnswers }: Shared,
   cleanups: Cleanups,
 ): Promise<string | null> {
   let worker: RunningWorker | null = null;
@@ -46,6 +48,7 @@ export async function startWorkerPart(
     metrics,
     searchable,
     policy: config.failurePolicy,
+    onAnswer: ({ workflowId, runId }, answer) => earlyAnswers.give(workflowId, runId, answer),
     billableMembers: (subscription) => subscription.seats_in_use,
   });
   const started = await startWorker(temporal, activities, { measure: measureActivities(metrics), tracing });

@@ -9,35 +9,41 @@ export interface RunIdentity {
   runId: string;
   /** The first run of the chain: a reset run keeps it (contract 5). */
   chainId: string;
+  /** ISO 8601. */
+  startedAt: string;
 }
 
 const ADMIT = `
-  INSERT INTO provisioning.fences AS fence (namespace_id, sync_id, workflow_id, run_id, chain_id, updated_at)
-  VALUES ($1, $2, $3, $4, $5, now())
-  ON CONFLICT (namespace_id) DO UPDATE
-    SET sync_id = greatest(fence.sync_id, excluded.sync_id), workflow_id = excluded.workflow_id,
-        run_id = excluded.run_id, chain_id = excluded.chain_id, updated_at = now()
-    WHERE excluded.sync_id IS NULL OR fence.sync_id IS NULL OR fence.sync_id <= excluded.sync_id
-  RETURNING now()::text AS now, current_date::text AS today`;
+  WITH admitted AS (
+    INSERT INTO provisioning.fences AS fence (namespace_id, sync_id, workflow_id, run_id, chain_id, updated_at)
+    VALUES ($1, $2, $3, $4, $5, now())
+    ON CONFLICT (namespace_id) DO UPDATE
+      SET sync_id = greatest(fence.sync_id, excluded.sync_id), workflow_id = excluded.workflow_id,
+          run_id = excluded.run_id, chain_id = excluded.chain_id, updated_at = now()
+      WHERE excluded.sync_id IS NULL OR fence.sync_id IS NULL OR fence.sync_id <= excluded.sync_id
+    RETURNING namespace_id
+  )
+  SELECT EXISTS (SELECT FROM admitted) AS "isAdmitted", now()::text AS now, current_date::text AS today`;
 
 /**
  * Makes this run the one that may write to the namespace, unless a newer sync was admitted before (contract 5).
- * @returns the transaction's time when admitted, else the newer sync's id.
+ * @returns the transaction's time, and the newer sync's id if there was one
  */
-export async function admitRun(tx: Tx, run: RunIdentity): Promise<Clock | { supersededBy: number }> {
-  const { rows } = await tx.query<Clock>(ADMIT, [
+export async function admitRun(tx: Tx, run: RunIdentity): Promise<Clock & { supersededBy?: number }> {
+  const { rows } = await tx.query<Clock & { isAdmitted: boolean }>(ADMIT, [
     run.namespaceId,
     run.syncId,
     run.workflowId,
     run.runId,
     run.chainId,
   ]);
-  if (rows[0]) return rows[0];
+  const { isAdmitted, ...clock } = rows[0] as (typeof rows)[0];
+  if (isAdmitted) return clock;
   const { rows: fences } = await tx.query<{ sync_id: string }>(
     'SELECT sync_id FROM provisioning.fences WHERE namespace_id = $1',
     [run.namespaceId],
   );
-  return { supersededBy: Number(fences[0]?.sync_id) };
+  return { ...clock, supersededBy: Number(fences[0]?.sync_id) };
 }
 
 /**
@@ -69,6 +75,7 @@ const PASS = `
 /**
  * Takes the namespace's lock for the rest of the transaction. Two attempts of one step, or a step of a
  * terminated run and its successor, follow each other here instead of interleaving.
+ * @throws when the run was never admitted
  */
 export async function passFence(tx: Tx, run: RunIdentity): Promise<Passage> {
   const { rows } = await tx.query<{ sync_id: string | null; chain_id: string; now: string; today: string }>(
@@ -82,4 +89,17 @@ export async function passFence(tx: Tx, run: RunIdentity): Promise<Passage> {
   const isOvertaken =
     fence.chain_id !== run.chainId || (run.syncId !== null && newest !== null && newest > run.syncId);
   return isOvertaken ? { ...clock, overtakenBy: newest } : clock;
+}
+
+/**
+ * Takes the namespace's lock like `passFence`, also for a run that may not have been admitted: one that was stopped
+ * while its first step, which admits it, was under way.
+ */
+export async function lockFence(tx: Tx, run: RunIdentity): Promise<void> {
+  await tx.query(
+    `INSERT INTO provisioning.fences AS fence (namespace_id, workflow_id, run_id, chain_id, updated_at)
+     VALUES ($1, $2, $3, $4, now())
+     ON CONFLICT (namespace_id) DO UPDATE SET updated_at = fence.updated_at`,
+    [run.namespaceId, run.workflowId, run.runId, run.chainId],
+  );
 }

@@ -9,80 +9,79 @@ export interface LedgerChange extends RowChange {
 }
 
 /** What one step left behind when it took effect. */
-export interface LedgerEntry<Result> {
+export interface LedgerEntry {
   step: string;
   attempt: number;
   correlationId: string | null;
   changes: LedgerChange[];
-  result: Result;
+  result: unknown;
   outboxIds: string[];
 }
 
 /** A ledger row as it is read back. */
-export interface RecordedStep<Result> {
+export interface RecordedStep {
   changes: LedgerChange[];
-  result: Result;
+  result: unknown;
   outboxIds: string[];
   undoResult: unknown;
 }
 
-const INSERT = `
-  INSERT INTO provisioning.ledger
-    (namespace_id, sync_id, workflow_id, run_id, step, attempt, correlation_id, before, after, result, outbox_ids, created_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now())`;
+const COLUMNS = `namespace_id, sync_id, workflow_id, run_id, run_started_at, step, attempt, correlation_id,
+  before, after, result, outbox_ids`;
 
-/** Records a step's effect in the transaction that makes it (contract 5: exactly once per run). */
-export async function recordStep<Result>(
-  tx: Tx,
-  run: RunIdentity,
-  entry: LedgerEntry<Result>,
-): Promise<void> {
-  const images = (side: 'before' | 'after') =>
-    JSON.stringify(entry.changes.map((change) => ({ section: change.section, ...change[side] })));
-  await tx.query(INSERT, [
-    run.namespaceId,
-    run.syncId,
-    run.workflowId,
-    run.runId,
-    entry.step,
-    entry.attempt,
-    entry.correlationId,
-    images('before'),
-    images('after'),
-    JSON.stringify(entry.result),
-    entry.outboxIds,
+/** Records the effects of steps in the transaction that makes them (contract 5: exactly once per run). */
+export async function recordSteps(tx: Tx, run: RunIdentity, entries: LedgerEntry[]): Promise<void> {
+  const images = (changes: LedgerChange[], side: 'before' | 'after') =>
+    JSON.stringify(changes.map((change) => ({ section: change.section, ...change[side] })));
+  const of = [run.namespaceId, run.syncId, run.workflowId, run.runId, run.startedAt];
+  const rows = entries.map(({ step, attempt, correlationId, changes, result, outboxIds }) => [
+    step,
+    attempt,
+    correlationId,
+    images(changes, 'before'),
+    images(changes, 'after'),
+    JSON.stringify(result),
+    outboxIds,
+  ]);
+  let parameter = of.length;
+  const lists = rows.map(
+    (row) => `($1, $2, $3, $4, $5, ${row.map(() => `$${++parameter}`).join(', ')}, now())`,
+  );
+  await tx.query(`INSERT INTO provisioning.ledger (${COLUMNS}, created_at) VALUES ${lists.join(', ')}`, [
+    ...of,
+    ...rows.flat(),
   ]);
 }
 
 const FIND = `
-  SELECT before, after, result, outbox_ids::text[] AS outbox_ids, undo_result
-  FROM provisioning.ledger WHERE run_id = $1 AND workflow_id = $2 AND step = $3`;
+  SELECT step, before, after, result, outbox_ids::text[] AS outbox_ids, undo_result
+  FROM provisioning.ledger WHERE run_id = $1 AND workflow_id = $2`;
 
-/** The step's row of this run, or null when it has not taken effect. */
-export async function findStep<Result>(
-  tx: Tx,
-  run: RunIdentity,
-  step: string,
-): Promise<RecordedStep<Result> | null> {
+/** The steps of this run that have taken effect, by name. */
+export async function findSteps(tx: Tx, run: RunIdentity): Promise<Map<string, RecordedStep>> {
   type Image = RowImage & { section: SectionName };
   const { rows } = await tx.query<{
+    step: string;
     before: Image[];
     after: Image[];
-    result: Result;
+    result: unknown;
     outbox_ids: string;
     undo_result: unknown;
-  }>(FIND, [run.runId, run.workflowId, step]);
-  const row = rows[0];
-  if (!row) return null;
-  return {
-    changes: row.after.map(({ section, ...after }, index) => {
-      const { table, key, values } = row.before[index] as Image;
-      return { section, before: { table, key, values }, after };
-    }),
-    result: row.result,
-    outboxIds: row.outbox_ids.replace(/[{}]/g, '').split(',').filter(Boolean),
-    undoResult: row.undo_result,
-  };
+  }>(FIND, [run.runId, run.workflowId]);
+  return new Map(
+    rows.map((row) => [
+      row.step,
+      {
+        changes: row.after.map(({ section, ...after }, index) => {
+          const { table, key, values } = row.before[index] as Image;
+          return { section, before: { table, key, values }, after };
+        }),
+        result: row.result,
+        outboxIds: row.outbox_ids.replace(/[{}]/g, '').split(',').filter(Boolean),
+        undoResult: row.undo_result,
+      },
+    ]),
+  );
 }
 
 /** Marks a step as undone, in the transaction that undid it. */

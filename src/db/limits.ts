@@ -13,31 +13,29 @@ export async function findNamespaceLimits(tx: Tx, namespaceId: string): Promise<
   return rows[0] ?? null;
 }
 
-/** The namespace's compute minutes, locked (contract 4.3). @throws RowGone when it was deleted meanwhile */
-export async function findComputeMinutes(
-  tx: Tx,
-  namespaceId: string,
-): Promise<ComputeMinutesState['namespace']> {
-  const { rows } = await tx.query<ComputeMinutesState['namespace']>(
-    `SELECT id, shared_runners_minutes_limit, extra_shared_runners_minutes_limit,
-       last_ci_minutes_notification_at, last_ci_minutes_usage_notification_level
-     FROM namespaces WHERE id = $1 FOR NO KEY UPDATE`,
-    [namespaceId],
-  );
-  if (!rows[0]) throw new RowGone('namespaces', namespaceId);
-  return rows[0];
-}
+// Both rows are locked. The month is that of the transaction, in UTC.
+const FIND_MINUTES = `
+  SELECT namespaces.id, shared_runners_minutes_limit, extra_shared_runners_minutes_limit,
+    last_ci_minutes_notification_at, last_ci_minutes_usage_notification_level,
+    month.id AS "usageId", month.notification_level AS "usageLevel"
+  FROM namespaces
+  LEFT JOIN (
+    SELECT id, notification_level FROM ci_namespace_monthly_usages
+    WHERE namespace_id = $1 AND date = date_trunc('month', current_date)::date FOR NO KEY UPDATE
+  ) AS month ON true
+  WHERE namespaces.id = $1
+  FOR NO KEY UPDATE OF namespaces`;
 
-/** This month's usage row, locked; null when there is none. @param today UTC day, `YYYY-MM-DD` */
-export async function findMonthlyUsage(
-  tx: Tx,
-  namespaceId: string,
-  today: string,
-): Promise<ComputeMinutesState['monthlyUsage']> {
-  const { rows } = await tx.query<NonNullable<ComputeMinutesState['monthlyUsage']>>(
-    `SELECT id, notification_level FROM ci_namespace_monthly_usages
-     WHERE namespace_id = $1 AND date = date_trunc('month', $2::date)::date FOR NO KEY UPDATE`,
-    [namespaceId, today],
-  );
-  return rows[0] ?? null;
+/**
+ * The namespace's compute minutes and this month's usage row, if there is one; locked (contract 4.3).
+ * @throws RowGone when the namespace was deleted meanwhile
+ */
+export async function findComputeMinutes(tx: Tx, namespaceId: string): Promise<ComputeMinutesState> {
+  const { rows } = await tx.query<
+    ComputeMinutesState['namespace'] & { usageId: string | null; usageLevel: number | null }
+  >(FIND_MINUTES, [namespaceId]);
+  if (!rows[0]) throw new RowGone('namespaces', namespaceId);
+  const { usageId, usageLevel, ...namespace } = rows[0];
+  const hasUsage = usageId !== null && usageLevel !== null;
+  return { namespace, monthlyUsage: hasUsage ? { id: usageId, notification_level: usageLevel } : null };
 }

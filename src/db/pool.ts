@@ -30,6 +30,7 @@ export function createPool({ url, applicationName, max, onError }: PoolSettings)
     lock_timeout: 3_000, // twice, as a local activity has two attempts, fits its limit (workflows/activityCalls)
     idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
+    pipeline: true, // statements that do not wait for each other's results travel together
     options: '-c TimeZone=UTC -c DateStyle=ISO',
     types: { getTypeParser: textOrParsed },
   });

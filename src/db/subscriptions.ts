@@ -1,10 +1,10 @@
 import type { SubscriptionRow, SubscriptionState } from '../domain/subscriptionState';
 import type { Tx } from './pool';
 
-// The plans and the history only inform the rules; the subscription itself is locked until the transaction ends.
+// The plans and the history only inform the rules; the subscription and the settings are locked until the transaction ends.
 const FIND = `
   SELECT to_jsonb(asked) AS "askedPlan", current_plan.name AS "currentPlanName",
-    to_jsonb(last_premium) AS "lastPremium", subscription.*
+    to_jsonb(last_premium) AS "lastPremium", settings.seat_control, subscription.*
   FROM (SELECT) AS always
   LEFT JOIN (
     SELECT id, namespace_id, hosted_plan_id, hosted_plan_name_uid, start_date, end_date, trial_starts_on,
@@ -12,6 +12,7 @@ const FIND = `
       contract_overages_allowed, max_seats_used_changed_at, last_seat_refresh_at, created_at, updated_at
     FROM gitlab_subscriptions WHERE namespace_id = $1 FOR NO KEY UPDATE
   ) AS subscription ON true
+  LEFT JOIN (SELECT seat_control FROM namespace_settings WHERE namespace_id = $1 FOR NO KEY UPDATE) AS settings ON true
   LEFT JOIN plans AS current_plan ON current_plan.id = subscription.hosted_plan_id
   LEFT JOIN (SELECT id::text AS id, name, plan_name_uid FROM plans) AS asked ON asked.name = $2
   LEFT JOIN LATERAL (
@@ -22,7 +23,10 @@ const FIND = `
     ORDER BY history.id DESC LIMIT 1
   ) AS last_premium ON true`;
 
-type Found = Pick<SubscriptionState, 'row' | 'askedPlan' | 'currentPlanName' | 'lastPremium'>;
+type Found = Pick<
+  SubscriptionState,
+  'row' | 'askedPlan' | 'currentPlanName' | 'lastPremium' | 'seat_control'
+>;
 
 /**
  * The subscription of a namespace with what its rules need to know (contract 4.1).
@@ -32,15 +36,12 @@ export async function findSubscription(tx: Tx, namespaceId: string, planName: st
   const { rows } = await tx.query<
     Omit<Found, 'row'> & { [Column in keyof SubscriptionRow]: SubscriptionRow[Column] | null }
   >(FIND, [namespaceId, planName]);
-  const { askedPlan, currentPlanName, lastPremium, ...row } = rows[0] as (typeof rows)[0];
-  return { askedPlan, currentPlanName, lastPremium, row: row.id === null ? null : (row as SubscriptionRow) };
-}
-
-/** `namespace_settings.seat_control`, locked; null when the namespace has no settings row. */
-export async function findSeatControl(tx: Tx, namespaceId: string): Promise<number | null> {
-  const { rows } = await tx.query<{ seat_control: number }>(
-    'SELECT seat_control FROM namespace_settings WHERE namespace_id = $1 FOR NO KEY UPDATE',
-    [namespaceId],
-  );
-  return rows[0]?.seat_control ?? null;
+  const { askedPlan, currentPlanName, lastPremium, seat_control, ...row } = rows[0] as (typeof rows)[0];
+  return {
+    askedPlan,
+    currentPlanName,
+    lastPremium,
+    seat_control,
+    row: row.id === null ? null : (row as SubscriptionRow),
+  };
 }

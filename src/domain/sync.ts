@@ -15,12 +15,29 @@ export interface SyncInput {
   correlation_id: string | null;
 }
 
-/** What every activity is told about its run. */
-export interface StepInput extends SyncInput {
+/** What a run brings along before its request has been checked. */
+export interface Opening {
+  /** A `SyncInput`, unless a person has started the run with something else. */
+  request: unknown;
   /** The first run of the chain: a reset run keeps it. */
   chain_id: string;
+  /** ISO 8601, e.g. `2026-02-13T10:20:30.000Z`. */
+  started_at: string;
+}
+
+/** What every activity of an admitted sync is told about its run. */
+export interface StepInput extends SyncInput, Pick<Opening, 'chain_id' | 'started_at'> {
   policy: FailurePolicy;
 }
+
+/**
+ * What a step's transaction holds beside the step. In the normal case the first step admits the sync, too, and the
+ * last one records the outcome; in trouble each is a transaction of its own.
+ */
+export type StepCall =
+  | { opens: Opening }
+  /** `closes`: what became of the sections before, where this is the last step and the outcome is to be recorded. */
+  | { input: StepInput; closes: SectionEntries | null };
 
 /** How a sync fared at the fence and, under `compensate`, before the rules of all its sections. */
 export type Admission = {
@@ -50,6 +67,10 @@ export interface StepResult {
   changes: Change[];
   /** The attempt that took effect, counted from 1 within the activity. */
   attempt: number;
+  /** Of a step that opened its run. */
+  admission?: Admission;
+  /** The run's answer, where it was recorded together with the step: from then on nothing else may end the run. */
+  answer?: Answer;
 }
 
 /** What a compensation did: `rolled_back`, or what it had to leave, per section of its step. */
@@ -57,6 +78,11 @@ export interface UndoResult {
   entries: SectionEntries;
   restored: { table: Table; key: string }[];
   kept: { table: Table; key: string }[];
+}
+
+/** A run that has its outcome is not undone any more. */
+export interface TooLate {
+  recorded: Outcome;
 }
 
 /** How a run ended, as the ledger keeps it: the answer, or that it was cancelled or failed on a bug. */

@@ -1,15 +1,23 @@
 import { isGrpcServiceError } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import type { Logger } from 'pino';
-import { NAMESPACE_ID, PROVISION_OUTCOME, SYNC_ID } from '../workflows/searchAttributes';
+import {
+  COMPENSATED,
+  NAMESPACE_ID,
+  PROVISION_OUTCOME,
+  REFUSED_SECTIONS,
+  SYNC_ID,
+} from '../workflows/searchAttributes';
 import type { TemporalConnection } from './connection';
 
-const { INDEXED_VALUE_TYPE_INT, INDEXED_VALUE_TYPE_KEYWORD } = temporal.api.enums.v1.IndexedValueType;
+const types = temporal.api.enums.v1.IndexedValueType;
 
 const WANTED = {
-  [NAMESPACE_ID.name]: INDEXED_VALUE_TYPE_INT,
-  [SYNC_ID.name]: INDEXED_VALUE_TYPE_INT,
-  [PROVISION_OUTCOME.name]: INDEXED_VALUE_TYPE_KEYWORD,
+  [NAMESPACE_ID.name]: types.INDEXED_VALUE_TYPE_INT,
+  [SYNC_ID.name]: types.INDEXED_VALUE_TYPE_INT,
+  [PROVISION_OUTCOME.name]: types.INDEXED_VALUE_TYPE_KEYWORD,
+  [REFUSED_SECTIONS.name]: types.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+  [COMPENSATED.name]: types.INDEXED_VALUE_TYPE_BOOL,
 };
 
 /**

@@ -26,19 +26,30 @@ type Result<Name extends keyof Activities> = Awaited<ReturnType<Activities[Name]
 /**
  * Runs an activity as a local one first and, when that fails for a reason that may pass, as a regular one.
  * @param summary one line for the people who read the run
+ * @param visibleArgs what the regular one is given, if that differs
  * @throws ActivityFailure whose cause is not retryable, or the run's cancellation
  */
 export async function execute<Name extends keyof Activities>(
   name: Name,
   summary: string,
   args: Parameters<Activities[Name]>,
+  visibleArgs = args,
 ): Promise<Result<Name>> {
   try {
-    return await scheduleLocalActivity<Result<Name>>(name, args, { ...LOCAL, summary });
+    return await executeLocally(name, summary, args);
   } catch (error) {
     if (isCancellation(error) || permanentCause(error)) throw error;
-    return executeVisibly(name, summary, args);
+    return executeVisibly(name, summary, visibleArgs);
   }
+}
+
+/** Runs an activity as a local one only. */
+export function executeLocally<Name extends keyof Activities>(
+  name: Name,
+  summary: string,
+  args: Parameters<Activities[Name]>,
+): Promise<Result<Name>> {
+  return scheduleLocalActivity<Result<Name>>(name, args, { ...LOCAL, summary });
 }
 
 /** Runs an activity as a regular one whose id is its name, so that people can find and handle it. */

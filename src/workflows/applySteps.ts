@@ -2,72 +2,147 @@ import { ApplicationFailure, CancellationScope, isCancellation } from '@temporal
 import { answerOf, supersededAnswer, type Answer } from '../domain/answer';
 import { askedSections } from '../domain/askedSections';
 import { FAILURE, type SectionEntries } from '../domain/failures';
-import { STEPS } from '../domain/steps';
-import type { StepInput } from '../domain/sync';
-import { execute, executeVisibly, permanentCause } from './activityCalls';
+import { askedSteps, type Step } from '../domain/steps';
+import type { Admission, Opening, Outcome, StepInput, StepResult } from '../domain/sync';
+import { execute, executeLocally, executeVisibly, permanentCause } from './activityCalls';
 import { stepSummary, undoSummary } from './summaries';
-
-type Step = (typeof STEPS)[number];
 
 /** How the steps ended: with an answer, or with a failure that is none (cancellation, a bug). */
 export type Ending = { answer: Answer } | { failure: Error };
 
+/** How far a run has come. */
+export interface Progress {
+  /** What activities are told of the run: its request as it came, until it is admitted. */
+  run: Opening | StepInput;
+  admission: Admission | null;
+  /** The outcome once the ledger has it: then nothing else may end the run. */
+  recorded: Outcome | null;
+  /** Whether writes were taken back. */
+  isCompensated: boolean;
+}
+
 /** The steps of a sync, and what undoes them. */
 export interface Saga {
-  /** Runs the asked steps in order. Leaves all of them or, where the policy asks for it, none in effect. */
+  progress: Readonly<Progress>;
+  /**
+   * Admits the sync and runs the asked steps in order. Leaves all of them or, where the policy asks for it, none in
+   * effect. @throws ActivityFailure of a request that is invalid
+   */
   apply(): Promise<Ending>;
   /** Undoes every step that was begun, newest first; retried until it can be done, also in a cancelled run. */
   undo(): Promise<void>;
 }
 
 /**
- * Makes the saga of one admitted sync (contract 3).
+ * Makes the saga of one run (contract 3).
  * @param newerSync the id of a newer sync that asked this run to stop, or null
  */
-export function createSaga(input: StepInput, newerSync: () => number | null): Saga {
-  const { provision, policy } = input;
-  const asked = askedSections(provision);
-  const entries: SectionEntries = Object.fromEntries(
-    asked.map((section) => [section, { status: 'skipped' }]),
-  );
+export function createSaga(opening: Opening, newerSync: () => number | null): Saga {
+  const progress: Progress = { run: opening, admission: null, recorded: null, isCompensated: false };
+  const entries: SectionEntries = {};
   const begun: Step[] = [];
 
   const undo = () =>
     CancellationScope.nonCancellable(async () => {
       for (const step of begun.toReversed()) {
-        const undone = await executeVisibly(step.undo, undoSummary(step.undo), [input]);
+        const undone = await executeVisibly(step.undo, undoSummary(step.undo), [progress.run]);
+        if ('recorded' in undone) {
+          progress.recorded = undone.recorded;
+          return;
+        }
         Object.assign(entries, undone.entries);
+        progress.isCompensated ||= undone.restored.length > 0 || undone.kept.length > 0;
       }
     });
 
-  const runStep = async (step: Step) => {
-    begun.push(step); // before it runs: a step may take effect and its answer still get lost
+  const admitted = (admission: Admission) => {
+    progress.admission = admission;
+    progress.run = admission.input;
+    for (const section of askedSections(admission.input.provision)) entries[section] = { status: 'skipped' };
+  };
+
+  const done = ({ admission, answer, ...result }: StepResult) => {
+    if (admission) admitted(admission);
+    if (answer) progress.recorded = answer;
+    Object.assign(entries, result.entries);
+  };
+
+  const refused = (error: unknown, { policy }: StepInput) => {
+    const cause = permanentCause(error);
+    if (cause?.type !== FAILURE.validation) throw error;
+    Object.assign(entries, cause.details?.[0] as SectionEntries);
+    if (policy === 'compensate') throw new StepRefused();
+  };
+
+  /** The normal case: the first step brings the admission along. Else each is done for itself. */
+  const open = async (): Promise<Admission> => {
+    const provision = requestedProvision(opening.request);
+    const [first] = askedSteps(provision);
+    let trouble: unknown = null;
+    if (first) {
+      begun.push(first); // before it runs: a step may take effect and its answer still get lost
+      try {
+        done(await executeLocally(first.step, stepSummary(first.step, provision), [{ opens: opening }]));
+        if (progress.admission) return progress.admission;
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+        trouble = error;
+      }
+    }
+    const admission = await execute('admitSync', 'Check and admit the sync', [opening]);
+    admitted(admission);
+    if (!first || admission.outcome !== 'admitted') return admission;
+    const { input } = admission;
+    if (permanentCause(trouble)) refused(trouble, input);
+    else {
+      const call = { input, closes: null };
+      done(await executeVisibly(first.step, stepSummary(first.step, input.provision), [call]));
+    }
+    return admission;
+  };
+
+  const runStep = async (step: Step, input: StepInput, isLast: boolean) => {
+    begun.push(step);
+    const summary = stepSummary(step.step, input.provision);
     try {
-      const result = await execute(step.step, stepSummary(step.step, provision), [input]);
-      Object.assign(entries, result.entries);
+      done(
+        await execute(
+          step.step,
+          summary,
+          [{ input, closes: isLast ? entries : null }],
+          [{ input, closes: null }],
+        ),
+      );
     } catch (error) {
-      const cause = permanentCause(error);
-      if (cause?.type !== FAILURE.validation) throw error;
-      Object.assign(entries, cause.details?.[0] as SectionEntries);
-      if (policy === 'compensate') throw new StepRefused();
+      refused(error, input);
     }
   };
 
   const apply = async (): Promise<Ending> => {
     try {
-      for (const step of STEPS) {
-        if (step.sections.some((section) => asked.includes(section))) await runStep(step);
-      }
+      const admission = await open();
+      if (admission.outcome === 'refused') return { answer: answerOf(admission.entries) };
+      if (admission.outcome === 'superseded') return { answer: supersededAnswer(admission.by) };
+      const { input } = admission;
+      const steps = askedSteps(input.provision).filter((step) => !begun.includes(step));
+      for (const step of steps) await runStep(step, input, step === steps.at(-1));
     } catch (error) {
+      if (permanentCause(error)?.type === FAILURE.invalidRequest) throw error;
       const newer = supersededBy(error, newerSync());
-      if (policy === 'compensate' || newer) await undo();
+      if (progress.admission?.input.policy !== 'independent' || newer) await undo();
       if (newer) return { answer: supersededAnswer(newer.by) };
       if (!(error instanceof StepRefused)) return { failure: error as Error };
     }
     return { answer: answerOf(entries) };
   };
 
-  return { apply, undo };
+  return { progress, apply, undo };
+}
+
+/** What a request asks for, as far as it can be told before it is checked. */
+function requestedProvision(request: unknown): object {
+  const provision = (request as { provision?: unknown } | null)?.provision;
+  return typeof provision === 'object' && provision !== null ? provision : {};
 }
 
 /** Ends the steps of a sync of which one section was refused; the entries say which. */

@@ -8,11 +8,11 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { ApplicationFailureCategory } from '@temporalio/common';
-import { answerOf, supersededAnswer, type Answer } from '../domain/answer';
+import type { Answer } from '../domain/answer';
 import { FAILURE } from '../domain/failures';
-import type { Outcome, StepInput } from '../domain/sync';
+import type { Opening, Outcome, StepInput } from '../domain/sync';
 import { execute, permanentCause } from './activityCalls';
-import { createSaga, internalFailure, type Ending } from './applySteps';
+import { createSaga, internalFailure, type Ending, type Progress, type Saga } from './applySteps';
 import { NEWER_SYNC_SIGNAL } from './names';
 import { NAMESPACE_ID, outcomeAttributes, startAttributes } from './searchAttributes';
 
@@ -34,47 +34,56 @@ export async function provisionNamespace(request: unknown): Promise<Answer> {
     steps.cancel();
   });
 
-  const admission = await execute('admitSync', 'Check and admit the sync', [
-    request,
-    workflowInfo().firstExecutionRunId,
-  ]).catch((error: unknown) => {
-    throw permanentCause(error) ?? error;
-  });
-  const close = (outcome: Outcome) => {
-    if (!admission.searchable) return;
-    // The endpoint gives the others at the start, for free; a person who starts a run does not.
-    const isGiven = workflowInfo().typedSearchAttributes.get(NAMESPACE_ID) !== undefined;
-    const { namespace_id, sync_id } = admission.input;
-    upsertSearchAttributes([
-      ...(isGiven ? [] : startAttributes(namespace_id, sync_id)),
-      ...outcomeAttributes(outcome),
-    ]);
+  const { firstExecutionRunId, startTime } = workflowInfo();
+  const opening = {
+    request: request ?? null,
+    chain_id: firstExecutionRunId,
+    started_at: startTime.toISOString(),
   };
-  if (admission.outcome === 'superseded') {
-    const answer = supersededAnswer(admission.by);
-    close(answer);
-    return answer;
-  }
-
-  const { input } = admission;
-  const saga = createSaga(input, () => newerSync);
-  const ending =
-    admission.outcome === 'refused'
-      ? { answer: answerOf(admission.entries) }
-      : await steps.run(() => saga.apply());
-  await record(input, ending).catch(async (error: unknown) => {
-    if (input.policy === 'compensate') await saga.undo();
-    close({ status: 'failed', message: null });
-    throw internalFailure(error as Error);
-  });
-  close(outcomeOf(ending));
-  return endRun(ending);
+  const saga = createSaga(opening, () => newerSync);
+  const ending = await steps
+    .run(() => saga.apply())
+    .catch((error: unknown) => {
+      throw permanentCause(error) ?? error;
+    });
+  const outcome = await recordedOutcome(saga, ending);
+  return endRun(outcome, ending);
 }
 
-function record(input: StepInput, ending: Ending): Promise<void> {
+/** What the ledger says of how the run ended; written now unless the last step has brought it along. */
+async function recordedOutcome(saga: Saga, ending: Ending): Promise<Outcome> {
+  const { progress } = saga;
+  let outcome = progress.recorded;
+  try {
+    outcome ??= await record(progress.run, outcomeOf(ending));
+  } catch (error) {
+    if (progress.admission?.input.policy !== 'independent') await saga.undo();
+    outcome = progress.recorded;
+    if (!outcome) {
+      makeSearchable(progress, { status: 'failed', message: null });
+      throw internalFailure(error as Error);
+    }
+  }
+  makeSearchable(progress, outcome);
+  return outcome;
+}
+
+function record(run: Opening | StepInput, outcome: Outcome): Promise<Outcome> {
   return CancellationScope.nonCancellable(() =>
-    execute('recordOutcome', 'Record the outcome and release follow-up work', [input, outcomeOf(ending)]),
+    execute('recordOutcome', 'Record the outcome and release follow-up work', [run, outcome]),
   );
+}
+
+function makeSearchable({ admission, isCompensated }: Progress, outcome: Outcome): void {
+  if (!admission?.searchable) return;
+  const { namespace_id, sync_id } = admission.input;
+  // The endpoint gives these at the start, for free; a person who starts a run does not.
+  const isGiven = workflowInfo().typedSearchAttributes.get(NAMESPACE_ID) !== undefined;
+  const attributes = [
+    ...(isGiven ? [] : startAttributes(namespace_id, sync_id)),
+    ...outcomeAttributes(outcome, isCompensated),
+  ];
+  if (attributes.length > 0) upsertSearchAttributes(attributes);
 }
 
 function outcomeOf(ending: Ending): Outcome {
@@ -84,17 +93,18 @@ function outcomeOf(ending: Ending): Outcome {
     : { status: 'failed', message: internalFailure(ending.failure).message };
 }
 
-function endRun(ending: Ending): Answer {
-  if ('failure' in ending)
-    throw isCancellation(ending.failure) ? ending.failure : internalFailure(ending.failure);
-  const { answer } = ending;
-  if (answer.status !== 'error') return answer;
+function endRun(outcome: Outcome, ending: Ending): Answer {
+  if (!('payload' in outcome)) {
+    const failure = 'failure' in ending ? ending.failure : new Error(outcome.message ?? outcome.status);
+    throw isCancellation(failure) ? failure : internalFailure(failure);
+  }
+  if (outcome.status !== 'error') return outcome;
   // A refused sync is a failed run: that is how people look for it, and the message shows in every list.
   throw ApplicationFailure.create({
     type: FAILURE.refused,
-    message: answer.message ?? 'refused',
+    message: outcome.message ?? 'refused',
     nonRetryable: true,
-    details: [answer],
+    details: [outcome],
     category: ApplicationFailureCategory.BENIGN,
   });
 }

@@ -34,8 +34,16 @@ export class TemporalProbe {
     }, `activity ${id} of namespace ${namespaceId} is pending`);
   }
 
-  /** The types of a run's events, in order. */
+  /** Waits for a run's end, however it ends: an answer may be there before. */
+  async ended(namespaceId: string, runId?: string): Promise<void> {
+    await this.handle(namespaceId, runId)
+      .result()
+      .catch(() => undefined);
+  }
+
+  /** The events of a run that has ended or will end, in order. */
   async events(namespaceId: string, runId?: string) {
+    await this.ended(namespaceId, runId);
     const { events } = await this.handle(namespaceId, runId).fetchHistory();
     return events ?? [];
   }

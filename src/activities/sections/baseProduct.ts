@@ -1,4 +1,4 @@
-import { findSeatControl, findSubscription } from '../../db/subscriptions';
+import { findSubscription } from '../../db/subscriptions';
 import { planSubscription } from '../../domain/subscription';
 import { askedPlanName } from '../../domain/subscriptionState';
 import type { PlanSection } from './section';
@@ -10,7 +10,6 @@ export const baseProduct: PlanSection<'base_product'> = async (asked, context) =
   const state = {
     ...found,
     namespace_id: namespaceId,
-    seat_control: await findSeatControl(tx, namespaceId),
     billableMembers: billableMembers(found.row ?? { seats_in_use: 0 }),
   };
   return planSubscription(asked, state, clock);

@@ -46,7 +46,9 @@ async function ask(
 async function runOf({ headers }: WireAnswer, temporalNamespace: string) {
   const temporal = new Client({ connection, namespace: temporalNamespace });
   const [workflowId, runId] = [headers['x-provision-workflow-id'], headers['x-provision-run-id']];
-  const { status } = await temporal.workflow.getHandle(String(workflowId), String(runId)).describe();
+  const handle = temporal.workflow.getHandle(String(workflowId), String(runId));
+  await handle.result().catch(() => undefined); // the answer may come before the end
+  const { status } = await handle.describe();
   return { status: status.name, workflowId, runId, url: headers['x-provision-workflow-url'] };
 }
 

@@ -5,7 +5,10 @@ import { pino } from 'pino';
 import { createActivities, type Activities } from '../../../src/activities';
 import { createPool } from '../../../src/db/pool';
 import { createMetrics } from '../../../src/metrics/metrics';
-import type { FailurePolicy, StepInput } from '../../../src/domain/sync';
+import type { Answer } from '../../../src/domain/answer';
+import type { SectionEntries } from '../../../src/domain/failures';
+import type { StepName } from '../../../src/domain/steps';
+import type { FailurePolicy, Opening, StepInput, StepResult } from '../../../src/domain/sync';
 import { ServiceClient } from '../../support/client';
 import { fullSync } from '../../support/syncs';
 
@@ -28,6 +31,8 @@ afterAll(async () => {
 /** Runs activities against the real database as attempts of one run: what a crashed worker makes Temporal do. */
 class Run {
   readonly runId = randomUUID();
+  /** The answers that requests would have been given early. */
+  readonly answers: Answer[] = [];
   private readonly activities: Activities;
   constructor(
     readonly input: StepInput,
@@ -38,6 +43,7 @@ class Run {
       policy,
       searchable: false,
       billableMembers: (row) => row.seats_in_use,
+      onAnswer: (_run, answer) => this.answers.push(answer),
       log: pino({ level: 'silent' }),
       metrics: createMetrics(),
     });
@@ -50,8 +56,28 @@ class Run {
     return environment.run(this.activities[name] as (...given: unknown[]) => Promise<unknown>, ...args);
   }
 
+  private get opening(): Opening {
+    const { chain_id, started_at } = this.input;
+    return { request: this.input, chain_id, started_at };
+  }
+
   admit() {
-    return this.attempt('admitSync', this.input, this.input.chain_id);
+    return this.attempt('admitSync', this.opening);
+  }
+
+  /** The step alone, as in trouble. */
+  step(name: StepName) {
+    return this.attempt(name, { input: this.input, closes: null });
+  }
+
+  /** The first step with the admission. */
+  open(name: StepName): Promise<StepResult> {
+    return this.attempt(name, { opens: this.opening }) as Promise<StepResult>;
+  }
+
+  /** The last step with the outcome. */
+  close(name: StepName, closes: SectionEntries): Promise<StepResult> {
+    return this.attempt(name, { input: this.input, closes }) as Promise<StepResult>;
   }
 }
 
@@ -62,6 +88,7 @@ function inputOf(namespace_id: string, seats: number, sync_id: number | null = n
     provision: fullSync(seats),
     correlation_id: null,
     chain_id: randomUUID(),
+    started_at: '2026-02-13T10:20:30.000Z',
     policy: 'compensate',
   };
 }
@@ -74,9 +101,9 @@ describe('a step that is run again in the same run', () => {
     const id = await client.createNamespace();
     const run = new Run(inputOf(id, 3));
     await run.admit();
-    const first = await run.attempt(step, run.input);
+    const first = await run.step(step);
     const state = [await client.snapshot(id), await client.outbox(id), await client.ledger(id)];
-    expect(await run.attempt(step, run.input)).toEqual(first);
+    expect(await run.step(step)).toEqual(first);
     expect([await client.snapshot(id), await client.outbox(id), await client.ledger(id)]).toEqual(state);
   });
 
@@ -84,12 +111,10 @@ describe('a step that is run again in the same run', () => {
     const id = await client.createNamespace();
     const run = new Run(inputOf(id, 3));
     await run.admit();
-    await run.attempt('updateSubscription', run.input);
+    await run.step('updateSubscription');
     const other = new Run(inputOf(id, 4));
     await Promise.all([other.admit(), other.admit(), other.admit()]);
-    const results = await Promise.all(
-      [1, 2, 3, 4].map(() => other.attempt('updateSubscription', other.input)),
-    );
+    const results = await Promise.all([1, 2, 3, 4].map(() => other.step('updateSubscription')));
     for (const result of results) expect(result).toEqual(results[0]);
     const rows = await client.snapshot(id);
     expect(rows['gitlab_subscription_histories']).toHaveLength(1);
@@ -118,7 +143,7 @@ describe('a compensation', () => {
       const before = await client.snapshot(id);
       const run = new Run(inputOf(id, 3));
       await run.admit();
-      await run.attempt(step, run.input);
+      await run.step(step);
       const first = await run.attempt(undo, run.input);
       expect(await client.snapshot(id)).toEqual(before);
       expect(await client.outbox(id)).toEqual([]);
@@ -134,7 +159,7 @@ describe('a compensation', () => {
     const run = new Run(inputOf(id, 3));
     await run.admit();
     await run.attempt('restoreSubscription', run.input);
-    await expect(run.attempt('updateSubscription', run.input)).rejects.toMatchObject({ type: 'Superseded' });
+    await expect(run.step('updateSubscription')).rejects.toMatchObject({ type: 'Superseded' });
     expect(await client.snapshot(id)).toEqual(before);
   });
 
@@ -142,7 +167,7 @@ describe('a compensation', () => {
     const id = await client.createNamespace();
     const run = new Run(inputOf(id, 3));
     await run.admit();
-    await run.attempt('updateNamespaceLimits', run.input);
+    await run.step('updateNamespaceLimits');
     await client.rows(
       'UPDATE namespace_limits SET additional_purchased_storage_size = 1 WHERE namespace_id = $1',
       [id],
@@ -167,7 +192,7 @@ describe('a run that was overtaken', () => {
     await older.admit();
     await newer.admit();
     const before = await client.snapshot(id);
-    await expect(older.attempt('updateSubscription', older.input)).rejects.toMatchObject({
+    await expect(older.step('updateSubscription')).rejects.toMatchObject({
       type: 'Superseded',
       details: [2],
       nonRetryable: true,
@@ -183,8 +208,92 @@ describe('a run that was overtaken', () => {
     const second = new Run(inputOf(id, 4));
     await first.admit();
     await second.admit();
-    await expect(first.attempt('updateSubscription', first.input)).rejects.toMatchObject({
+    await expect(first.step('updateSubscription')).rejects.toMatchObject({
       type: 'Superseded',
     });
+  });
+});
+
+describe('the first step with the admission, the last with the outcome', () => {
+  const SUCCESS = { base_product: { status: 'success' }, storage: { status: 'success' } } as const;
+  const ASKED = { compute_minutes: { status: 'success' }, add_on_purchases: { status: 'skipped' } } as const;
+
+  test('take effect once, however often and at the same time they are run', async () => {
+    const id = await client.createNamespace();
+    const run = new Run(inputOf(id, 3, 1));
+    const opened = await Promise.all([1, 2, 3].map(() => run.open('updateSubscription')));
+    for (const result of opened) expect(result).toEqual(opened[0]);
+    expect(opened[0]).toMatchObject({ admission: { outcome: 'admitted' } });
+    await run.step('updateNamespaceLimits');
+    const closed = await Promise.all(
+      [1, 2, 3].map(() => run.close('upsertAddOnPurchases', { ...SUCCESS, ...ASKED })),
+    );
+    for (const result of closed) expect(result).toEqual(closed[0]);
+    expect(closed[0]).toMatchObject({ answer: { status: 'success' } });
+    expect(run.answers).toEqual(closed.map(({ answer }) => answer));
+    const steps = (await client.ledger(id)).map(({ step }) => step);
+    expect(steps).toEqual(['admitSync', ...STEPS, 'recordOutcome']);
+    const events = (await client.outbox(id)).map(({ event }) => event);
+    expect(new Set(events).size).toBe(events.length);
+    expect((await client.outbox(id)).every(({ released_at }) => released_at !== null)).toBe(true);
+  });
+
+  test('a refused admission records the answer with it and writes nothing', async () => {
+    const id = await client.createNamespace();
+    const before = await client.snapshot(id);
+    const input = inputOf(id, -1);
+    const run = new Run(input);
+    const first = await run.open('updateSubscription');
+    expect(first).toMatchObject({ admission: { outcome: 'refused' }, answer: { status: 'error' } });
+    expect(await run.open('updateSubscription')).toEqual(first);
+    expect(await client.snapshot(id)).toEqual(before);
+    expect((await client.ledger(id)).map(({ step }) => step)).toEqual(['admitSync', 'recordOutcome']);
+  });
+
+  test('a step that the database refuses leaves no admission: the run asks for it by itself', async () => {
+    const id = await client.createNamespace();
+    await client.fault(id, 'gitlab_subscriptions', '23514');
+    const run = new Run(inputOf(id, 3));
+    await expect(run.open('updateSubscription')).rejects.toMatchObject({ type: 'ValidationError' });
+    expect(await client.ledger(id)).toEqual([]);
+    expect(await run.admit()).toMatchObject({ outcome: 'admitted' });
+    await client.heal(id);
+  });
+
+  test('what has its outcome is not undone, and keeps that outcome', async () => {
+    const id = await client.createNamespace();
+    const run = new Run(inputOf(id, 3));
+    await run.open('updateSubscription');
+    await run.step('updateNamespaceLimits');
+    const { answer } = await run.close('upsertAddOnPurchases', { ...SUCCESS, ...ASKED });
+    const after = await client.snapshot(id);
+    expect(await run.attempt('restoreAddOnPurchases', run.input)).toEqual({ recorded: answer });
+    const cancelled = { status: 'cancelled' as const, message: 'Cancelled' };
+    expect(await run.attempt('recordOutcome', run.input, cancelled)).toEqual(answer);
+    expect(await client.snapshot(id)).toEqual(after);
+  });
+
+  test('a first step that was undone before it came cannot take effect, nor admit the sync', async () => {
+    const id = await client.createNamespace();
+    const before = await client.snapshot(id);
+    const run = new Run(inputOf(id, 3, 7));
+    await run.attempt('restoreSubscription', run.input);
+    await expect(run.open('updateSubscription')).rejects.toMatchObject({ type: 'Superseded' });
+    expect(await client.snapshot(id)).toEqual(before);
+    expect(
+      await client.rows('SELECT sync_id FROM provisioning.fences WHERE namespace_id = $1', [id]),
+    ).toEqual([{ sync_id: null }]);
+  });
+
+  test('of an overtaken run writes nothing and answers so', async () => {
+    const id = await client.createNamespace();
+    await new Run(inputOf(id, 4, 2)).open('updateSubscription');
+    const before = await client.snapshot(id);
+    const older = new Run(inputOf(id, 3, 1));
+    expect(await older.open('updateSubscription')).toMatchObject({
+      admission: { outcome: 'superseded', by: 2 },
+      answer: { status: 'skipped', message: 'Superseded by sync 2' },
+    });
+    expect(await client.snapshot(id)).toEqual(before);
   });
 });

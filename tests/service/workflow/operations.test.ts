@@ -36,7 +36,9 @@ describe('a person starts a sync by hand', () => {
     });
     expect(await handle.result()).toMatchObject({ status: 'success' });
     expect((await client.snapshot(id))['gitlab_subscriptions']).toMatchObject([{ seats: 7 }]);
-    await found(`GitlabNamespaceId = ${id} AND SyncId = 4 AND ProvisionOutcome = "success"`);
+    await found(
+      `GitlabNamespaceId = ${id} AND SyncId = 4 AND ExecutionStatus = "Completed" AND ProvisionOutcome IS NULL`,
+    );
   });
 
   test.each([
@@ -98,7 +100,7 @@ describe('a stuck sync', () => {
     expect(await client.snapshot(id)).toEqual(before);
     expect(await client.outbox(id)).toEqual([]);
     expect((await temporal.handle(id).describe()).status.name).toBe('CANCELLED');
-    await found(`GitlabNamespaceId = ${id} AND ProvisionOutcome = "error"`);
+    await found(`GitlabNamespaceId = ${id} AND ProvisionOutcome = "cancelled" AND Compensated = true`);
 
     await client.heal(id);
     expect((await client.provision(id, fullSync(2), 1)).status).toBe(200);
@@ -162,6 +164,7 @@ describe('a run reads like a record', () => {
   test('its list entry names namespace, sync and plan; a refused one has failed with the messages', async () => {
     const id = await client.createNamespace();
     await client.provision(id, { base_product: { plan_code: 'premium', seats: -1 } }, 6);
+    await temporal.ended(id);
     const description = await temporal.handle(id).describe();
     expect(await description.staticSummary()).toBe(`namespace ${id} · sync 6 · plan premium`);
     expect(description.status.name).toBe('FAILED');
@@ -169,7 +172,9 @@ describe('a run reads like a record', () => {
       type: 'SyncRefused',
       message: 'Gitlab subscription seats must be greater than or equal to 0',
     });
-    await found(`GitlabNamespaceId = ${id} AND SyncId = 6 AND ProvisionOutcome = "error"`);
+    await found(
+      `GitlabNamespaceId = ${id} AND SyncId = 6 AND ProvisionOutcome = "error" AND RefusedSections = "base_product"`,
+    );
   });
 
   test('each step shows what it changed, before and after', async () => {

@@ -50,6 +50,7 @@ describe('a step that was added behind patched()', () => {
         pool,
         policy: 'compensate',
         searchable: false,
+        onAnswer: () => undefined,
         billableMembers: (row) => row.seats_in_use,
         log: pino({ level: 'silent' }),
         metrics: createMetrics(),

@@ -30,8 +30,10 @@ const REFUSED = {
 
 const sync =
   (provision: object = fullSync(3)): Path =>
-  ({ client, id }) =>
-    client.provision(id, provision, 1);
+  async ({ client, temporal, id }) => {
+    await client.provision(id, provision, 1);
+    await temporal.ended(id);
+  };
 
 /** A sync one of whose steps fails as long as `meanwhile` runs; then everything is well. */
 const stuckAt =
@@ -44,15 +46,8 @@ const stuckAt =
     await meanwhile(ground);
     await client.heal(id);
     await answer;
-    await ended(temporal, id); // a caller whose wait was over has not seen the end
+    await temporal.ended(id); // a caller whose wait was over has not seen the end
   };
-
-async function ended(temporal: TemporalProbe, id: string): Promise<void> {
-  await temporal
-    .handle(id)
-    .result()
-    .catch(() => undefined); // some are to fail
-}
 
 /** A sync whose step fails, for good, with the SQLSTATE. */
 const failing =
@@ -71,7 +66,7 @@ const byHand =
     const workflowId = `provision:${id}`;
     const options = { workflowId, taskQueue: 'provisioning', args: [input(id)] };
     await temporal.client.workflow.start('provisionNamespace', options);
-    await ended(temporal, id);
+    await temporal.ended(id);
   };
 
 const perStep = (name: string, path: (step: (typeof STEPS)[number]) => Path): Record<string, Path> =>
@@ -106,7 +101,7 @@ export const COMPENSATE: Record<string, Path> = {
       `UPDATE test_faults SET target = 'subscription_add_on_purchases', errcode = '23514' WHERE namespace_id = $1`,
       [id],
     );
-    await ended(temporal, id);
+    await temporal.ended(id);
   }),
   retried_compensation: async (ground) => {
     await ground.client.fault(ground.id, 'subscription_add_on_purchases', '23514');

@@ -43,9 +43,9 @@ export async function changedWorkflows(edits: Edit[]): Promise<ChangedWorkflows>
   return { bundle, remove: () => rm(directory, { recursive: true }) };
 }
 
-/** The worked example of docs/changing-workflow-code.md: a further activity before the outcome is recorded. */
-const NEW_STEP = `await execute('announceOutcome', 'Announce the outcome', [input]);`;
-const BEFORE = '  await record(input, ending).catch(';
+/** The worked example of docs/changing-workflow-code.md: a further activity when the steps are done. */
+const NEW_STEP = `await execute('announceOutcome', 'Announce the outcome', [saga.progress.run]);`;
+const BEFORE = '  const outcome = await recordedOutcome(saga, ending);';
 
 const addStep = (code: string): Edit[] => [
   { file: 'provisionNamespace.ts', find: BEFORE, replace: `  ${code}\n${BEFORE}` },
