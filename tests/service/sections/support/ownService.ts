@@ -12,6 +12,9 @@ export interface OwnService {
   client: ServiceClient;
   /** What the service has logged: one JSON object a line. */
   log(): string;
+  /** Kills the process; with `start` it comes back on the same data, without the variables. */
+  kill(): Promise<void>;
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -34,19 +37,21 @@ export async function startOwnService(
     mkdir(dataDir),
   ]);
   await prepare();
-  const service = await startServiceProcess(
-    {
-      DATA_DIR: dataDir,
-      GITLAB_DATABASE_URL: databaseUrl,
-      TEMPORAL_ADDRESS: environment.temporalAddress,
-      TEMPORAL_NAMESPACE: name,
-      TEMPORAL_UI_URL: 'http://temporal.example',
-      PROVISION_FAILURE_POLICY: policy,
-      PROVISION_WAIT_MS: '20000',
-      ...variables,
-    },
-    ['--only', 'api,worker'],
-  );
+  const start = (more: Record<string, string>) =>
+    startServiceProcess(
+      {
+        DATA_DIR: dataDir,
+        GITLAB_DATABASE_URL: databaseUrl,
+        TEMPORAL_ADDRESS: environment.temporalAddress,
+        TEMPORAL_NAMESPACE: name,
+        TEMPORAL_UI_URL: 'http://temporal.example',
+        PROVISION_FAILURE_POLICY: policy,
+        PROVISION_WAIT_MS: '20000',
+        ...more,
+      },
+      ['--only', 'api,worker'],
+    );
+  let service = await start(variables);
   const client = await ServiceClient.for({
     apiUrl: service.apiUrl,
     databaseUrl,
@@ -57,7 +62,13 @@ export async function startOwnService(
     await client.close();
     await service.stop();
   };
-  return { client, log: service.log, stop };
+  return {
+    client,
+    log: () => service.log(),
+    kill: async () => void (await service.stop('SIGKILL')),
+    start: async () => void (service = await start({})),
+    stop,
+  };
 }
 
 /** Makes a database with GitLab's tables. @returns its URL */
