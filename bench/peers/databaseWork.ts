@@ -3,9 +3,8 @@ import { pino } from 'pino';
 import type { Pool } from 'pg';
 import { createActivities, type Activities } from '../../src/activities';
 import { createPool, type Tx } from '../../src/db/pool';
-import { answerOf, type Answer } from '../../src/domain/answer';
-import type { SectionEntries } from '../../src/domain/failures';
-import { STEPS } from '../../src/domain/steps';
+import type { Answer } from '../../src/domain/answer';
+import { askedSteps } from '../../src/domain/steps';
 import type { SyncInput } from '../../src/domain/sync';
 import { workflowIdOf } from '../../src/domain/syncInput';
 import { createMetrics } from '../../src/metrics/metrics';
@@ -35,6 +34,7 @@ export function openActivities(pool: Pool): Activities {
     pool,
     policy: 'compensate',
     searchable: false,
+    onAnswer: () => undefined,
     billableMembers: (subscription) => subscription.seats_in_use,
     log,
     metrics,
@@ -45,7 +45,7 @@ export function openActivities(pool: Pool): Activities {
 export type DurableStep = <Result>(name: string, body: () => Promise<Result>) => Promise<Result>;
 
 /**
- * One sync outside of Temporal: admission, the steps, the outcome, each a transaction of its own.
+ * One sync outside of Temporal: its three steps, each a transaction.
  * @param runId names this execution in fence and ledger
  * @throws when it is not applied: the bench sends nothing that could be refused
  */
@@ -59,14 +59,22 @@ export async function provision(
   const durable: DurableStep = (name, body) =>
     step(name, () => asyncLocalStorage.run({ info } as unknown as Context, body));
 
-  const admission = await durable('admitSync', () => activities.admitSync(input, runId));
-  if (admission.outcome !== 'admitted') throw new Error(`sync ${input.sync_id} was ${admission.outcome}`);
-  const entries: SectionEntries = {};
-  for (const { step: name } of STEPS) {
-    Object.assign(entries, (await durable(name, () => activities[name](admission.input))).entries);
+  // The transactions of the product: the first step brings the admission, the last one the outcome.
+  const opens = { request: input, chain_id: runId, started_at: new Date().toISOString() };
+  const [first, ...others] = askedSteps(input.provision);
+  if (!first) throw new Error('the bench sends no empty sync');
+  const opened = await durable(first.step, () => activities[first.step]({ opens }));
+  if (opened.admission?.outcome !== 'admitted') throw new Error(`sync ${input.sync_id} was not admitted`);
+  const admitted = opened.admission.input;
+  const entries = opened.entries;
+  let { answer } = opened;
+  for (const { step: name } of others) {
+    const closes = name === others.at(-1)?.step ? entries : null;
+    const done = await durable(name, () => activities[name]({ input: admitted, closes }));
+    Object.assign(entries, done.entries);
+    answer = done.answer;
   }
-  const answer = answerOf(entries);
-  await durable('recordOutcome', () => activities.recordOutcome(admission.input, answer));
+  if (!answer) throw new Error('the last step recorded no outcome');
   return answer;
 }
 

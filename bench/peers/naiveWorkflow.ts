@@ -9,9 +9,13 @@ const activities = proxyActivities<Activities>({ startToCloseTimeout: '20s' });
 
 /** The sync as a first reading of Temporal's documentation would write it: one regular activity after the other. */
 export async function provisionNaively(input: SyncInput): Promise<Answer> {
-  const admission = await activities.admitSync(input, workflowInfo().firstExecutionRunId);
+  const { firstExecutionRunId, startTime } = workflowInfo();
+  const opening = { request: input, chain_id: firstExecutionRunId, started_at: startTime.toISOString() };
+  const admission = await activities.admitSync(opening);
   const entries: SectionEntries = {};
-  for (const { step } of STEPS) Object.assign(entries, (await activities[step](admission.input)).entries);
+  for (const { step } of STEPS) {
+    Object.assign(entries, (await activities[step]({ input: admission.input, closes: null })).entries);
+  }
   const answer = answerOf(entries);
   await activities.recordOutcome(admission.input, answer);
   return answer;

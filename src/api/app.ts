@@ -22,10 +22,13 @@ export function createApp(deps: AppDependencies): Express {
   const description = openApiDocument();
   if (deps.issuer) app.use(deps.issuer);
   app.get(`${INTERNAL}/openapi.json`, (_req, res) => void res.json(description));
+  const check = checkToken(deps);
+  // An id that cannot be decoded fails as soon as the route is matched, and the token comes before that.
+  app.use(INTERNAL, (req, res, next) => (isDecodable(req.path) ? next() : check(req, res, next)));
   // On the route itself, so that also what fails there is counted for it; then on whatever else there could be.
   if (deps.trace) app.post(PROVISION, deps.trace);
-  app.post(PROVISION, measureEndpoint(deps.metrics, PROVISION), checkToken(deps), provision(deps));
-  app.use(INTERNAL, checkToken(deps));
+  app.post(PROVISION, measureEndpoint(deps.metrics, PROVISION), check, provision(deps));
+  app.use(INTERNAL, check);
   app.use(() => {
     throw new HttpProblem(404, 'not_found', { error: '404 Not Found' });
   });
@@ -45,6 +48,15 @@ const answerProblem: ErrorRequestHandler = (error: unknown, _req, res, next) => 
 };
 
 const NO_SUCH_NAMESPACE = new HttpProblem(404, 'namespace_refused', { message: '404 Namespace Not Found' });
+
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Express could not decode `:id` (`%ff`), so no namespace is called that. */
 function isUndecodablePath(error: unknown): boolean {
