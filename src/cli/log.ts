@@ -3,10 +3,12 @@ import { pino, type Logger } from 'pino';
 /**
  * Logs one JSON object a line to standard output, with the field names of GitLab's LabKit. Tokens, bodies and
  * passwords are never handed to it.
+ * @param context what each line says besides, at the moment
  */
-export function createLog(level: string): Logger {
+export function createLog(level: string, context: () => object): Logger {
   return pino({
     level,
+    mixin: () => ({ ...context() }),
     base: { service: 'namespace-provisioner', pid: process.pid },
     messageKey: 'message',
     errorKey: 'exception',

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { LogContext } from '../activities/nameInLog';
 import type { Config } from '../config/config';
 import type { Metrics } from '../metrics/metrics';
 import type { Tracing } from '../tracing/tracing';
@@ -13,6 +14,8 @@ export interface ServiceOptions {
   environment: NodeJS.ProcessEnv;
   parts: readonly Part[];
   log: Logger;
+  /** What lines of the log say while some work goes on. */
+  logContext: LogContext;
   /** Of the whole process, whatever parts it runs. */
   metrics: Metrics;
   /** Null: nothing is traced. */

@@ -1,5 +1,7 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidArgumentError } from 'commander';
+import type { LogContext } from '../activities/nameInLog';
 import type { Config } from '../config/config';
 import { banner } from './banner';
 import { createLog } from './log';
@@ -22,7 +24,8 @@ export async function start(
   environment: NodeJS.ProcessEnv,
   parts: readonly Part[],
 ): Promise<number> {
-  const log = createLog(config.logLevel);
+  const logContext: LogContext = new AsyncLocalStorage();
+  const log = createLog(config.logLevel, () => logContext.getStore() ?? {});
   const onProgress = (line: string) => void process.stderr.write(`${line}\n`);
   let end: (code: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => (end = resolve));
@@ -41,7 +44,7 @@ export async function start(
   const stopping = new AbortController();
   const tracing =
     config.otlpEndpoint === null ? null : (await import('../tracing/tracing.js')).startTracing(log);
-  const told = { log, metrics, tracing, stopping: stopping.signal, onProgress, onFatal };
+  const told = { log, logContext, metrics, tracing, stopping: stopping.signal, onProgress, onFatal };
   const service = await startService({ config, environment, parts, ...told });
   onProgress(banner(service, config.dataDir));
   const code = await ended;

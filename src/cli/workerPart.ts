@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { createActivities } from '../activities';
 import { measureActivities } from '../activities/measure';
+import { nameInLog } from '../activities/nameInLog';
 import type { HealthCheck } from '../api/health';
 import { createHealthApp } from '../api/healthApp';
 import type { TemporalConnection } from '../temporal/connection';
@@ -27,7 +28,7 @@ export interface Shared {
  * @returns the address of these; null when the API of this process has them
  */
 export async function startWorkerPart(
-  { config, parts, log, metrics, tracing, stopping, onProgress, onFatal }: ServiceOptions,
+  { config, parts, log, logContext, metrics, tracing, stopping, onProgress, onFatal }: ServiceOptions,
   { pool, temporal, searchable, checks, earlyAnswers }: Shared,
   cleanups: Cleanups,
 ): Promise<string | null> {
@@ -51,7 +52,10 @@ export async function startWorkerPart(
     onAnswer: ({ workflowId, runId }, answer) => earlyAnswers.give(workflowId, runId, answer),
     billableMembers: (subscription) => subscription.seats_in_use,
   });
-  const started = await startWorker(temporal, activities, { measure: measureActivities(metrics), tracing });
+  const started = await startWorker(temporal, activities, {
+    activity: [measureActivities(metrics), nameInLog(logContext)],
+    tracing,
+  });
   worker = started;
   started.done.catch((error: unknown) => onFatal(`the worker died: ${String(error)}`));
   cleanups.add(() => started.stop());

@@ -47,11 +47,8 @@ export function activityFailure(error: unknown, log: Logger, bugAttempts: number
       message: `PostgreSQL cannot do this now (${failure.condition})`,
     });
   }
-  const { attempt, isLocal, activityType, workflowExecution } = Context.current().info;
-  log.error(
-    { err: error, attempt, activity: activityType, workflow_id: workflowExecution?.workflowId },
-    'unexpected failure of an activity',
-  );
+  const { attempt, isLocal } = Context.current().info;
+  log.error({ err: error }, 'unexpected failure of an activity');
   return ApplicationFailure.create({
     type: FAILURE.internal,
     message: failure

@@ -12,8 +12,8 @@ const TRACED_BUNDLE = path.join(__dirname, '../../dist/workflow-bundle-traced.js
 
 /** What watches a worker at work. */
 export interface Watching {
-  /** Sees every execution of an activity. */
-  measure: ActivityInterceptorsFactory;
+  /** They see every execution of an activity. */
+  activity: ActivityInterceptorsFactory[];
   /** Null: nothing is traced. */
   tracing: { activity: ActivityInterceptorsFactory; sinks: InjectedSinks<never> } | null;
 }
@@ -31,7 +31,7 @@ export interface RunningWorker {
 export async function startWorker(
   { connection, namespace }: TemporalConnection,
   activities: Activities,
-  { measure, tracing }: Watching,
+  { activity, tracing }: Watching,
 ): Promise<RunningWorker> {
   const codePath = tracing ? TRACED_BUNDLE : BUNDLE;
   if (!existsSync(codePath)) throw new Error(`${codePath} is missing: run "npm run build"`);
@@ -41,7 +41,7 @@ export async function startWorker(
     taskQueue: TASK_QUEUE,
     workflowBundle: { codePath },
     activities,
-    interceptors: { activity: tracing ? [tracing.activity, measure] : [measure] },
+    interceptors: { activity: tracing ? [tracing.activity, ...activity] : activity },
     ...(tracing && { sinks: tracing.sinks }),
     shutdownGraceTime: '10s',
     maxConcurrentWorkflowTaskExecutions: 100,
