@@ -28,11 +28,10 @@ export async function admitSync(deps: ActivityDependencies, opening: Opening): P
   // The race is with another attempt of this activity: if that was faster, its result is in the ledger now.
   return withSecondTry(() =>
     withTransaction(deps.pool, async (tx) => {
-      const recorded = (await findSteps(tx, run)).get(ADMISSION);
-      if (recorded) return recorded.result as Admission;
-      const { admission, entry } = await admit(tx, deps, input, run);
-      await recordSteps(tx, run, [entry]);
-      return admission;
+      const admitted = await admit(tx, deps, input, run);
+      if (!admitted) return (await findSteps(tx, run)).get(ADMISSION)?.result as Admission;
+      await recordSteps(tx, run, [admitted.entry]);
+      return admitted.admission;
     }),
   );
 }
@@ -47,18 +46,24 @@ interface Admitted {
   plans: SectionPlans;
 }
 
-/** Admits a run that has not been admitted yet, in `tx`. @throws ApplicationFailure `InvalidRequest` */
+/**
+ * Admits a run in `tx`.
+ * @returns null when the ledger knows the run already
+ * @throws ApplicationFailure `InvalidRequest`
+ */
 export async function admit(
   tx: Tx,
   deps: ActivityDependencies,
   input: StepInput,
   run: RunIdentity,
-): Promise<Admitted> {
+): Promise<Admitted | null> {
   const { searchable, billableMembers } = deps;
-  const [namespace, unfinishedRun] = await Promise.all([
+  const [namespace, unfinishedRun, steps] = await Promise.all([
     findNamespaceById(tx, input.namespace_id),
     findUnfinishedRun(tx, run),
+    findSteps(tx, run),
   ]);
+  if (steps.size > 0) return null;
   const found = checkNamespace(namespace);
   if (!found.ok) throw invalidRequestFailure(found.refusal);
   const { supersededBy, ...clock } = await admitRun(tx, run);

@@ -50,7 +50,7 @@ export async function applySections(
       };
       const plan = await planSection(section, provision, { ...context, write }, plans[section]);
       if (plan.messages.length > 0 && policy === 'compensate') throw new Refused(plan.messages.join(', '));
-      for (const planned of plan.writes) await write(planned);
+      await Promise.all(plan.writes.map(write)); // in this order: they travel together, on one connection
       done.followUps.push(...plan.followUps);
       done.entries[section] =
         plan.messages.length > 0

@@ -61,7 +61,10 @@ interface Attempt extends ActivityDependencies {
 async function stepTransaction(tx: Tx, attempt: Attempt): Promise<StepResult> {
   const { step, input, call } = attempt;
   const run = runIdentity(input);
-  if ('opens' in call && (await findSteps(tx, run)).size === 0) return openRun(tx, attempt);
+  if ('opens' in call) {
+    const opened = await openRun(tx, attempt);
+    if (opened) return opened;
+  }
 
   const [{ overtakenBy, ...clock }, recorded] = await Promise.all([passFence(tx, run), findSteps(tx, run)]);
   const own = recorded.get(step.step);
@@ -72,10 +75,13 @@ async function stepTransaction(tx: Tx, attempt: Attempt): Promise<StepResult> {
   return applyStep(tx, attempt, [], clock, {});
 }
 
-async function openRun(tx: Tx, attempt: Attempt): Promise<StepResult> {
+/** @returns null when an earlier attempt has opened the run */
+async function openRun(tx: Tx, attempt: Attempt): Promise<StepResult | null> {
   const { input } = attempt;
   const run = runIdentity(input);
-  const { admission, entry, clock, plans } = await admit(tx, attempt, input, run);
+  const admitted = await admit(tx, attempt, input, run);
+  if (!admitted) return null;
+  const { admission, entry, clock, plans } = admitted;
   if (admission.outcome === 'admitted') {
     return { ...(await applyStep(tx, attempt, [entry], clock, plans)), admission };
   }
@@ -97,17 +103,20 @@ async function applyStep(
   const context = { tx, namespaceId: run.namespaceId, clock, billableMembers };
   const { entries, changes, followUps } = await applySections(context, plans, attempt);
   const result: Recorded = { entries, attempt: Context.current().info.attempt };
+  const closes = sectionsBefore(attempt);
+  const answer = closes && answerOf({ ...closes, ...entries });
+  const [outboxIds, ...after] = await Promise.all([
+    addFollowUps(tx, run, followUps),
+    ...(answer ? [close(tx, run, input, answer)] : []),
+  ]);
   const own: LedgerEntry = {
     step: step.step,
     attempt: result.attempt,
     correlationId: input.correlation_id,
     changes,
     result,
-    outboxIds: await addFollowUps(tx, run, followUps),
+    outboxIds,
   };
-  const closes = sectionsBefore(attempt);
-  const answer = closes && answerOf({ ...closes, ...entries });
-  const after = answer ? [await close(tx, run, input, answer)] : [];
   await recordSteps(tx, run, [...before, own, ...after]);
   return { ...result, changes: changes.map(readable), ...(answer && { answer }) };
 }

@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { testEnvironment } from '../support/environment';
+import { fullSync } from '../support/syncs';
+import { TemporalProbe } from '../support/temporal';
+import { startOwnService, type OwnService } from './sections/support/ownService';
+import { startRoundTripCounter, type RoundTripCounter } from './support/roundTrips';
+import { startRpcCounter, type RpcCounter } from './workflow/support/rpcCounter';
+
+// What a full sync costs, counted, not timed: whoever adds to it has to raise a figure here, and say why.
+const EVENTS = 8;
+const STATE_TRANSITIONS = 2;
+const RPCS = 2; // start, and the one workflow task that is told completed
+const ROUND_TRIPS = 25;
+
+const SYNCS = 20;
+
+let service: OwnService;
+let temporal: TemporalProbe;
+let rpcs: RpcCounter;
+let database: RoundTripCounter;
+beforeAll(async () => {
+  const { temporalAddress, adminUrl } = testEnvironment();
+  [rpcs, database] = await Promise.all([startRpcCounter(temporalAddress), startRoundTripCounter(adminUrl)]);
+  const url = new URL(adminUrl);
+  url.port = String(database.port);
+  url.pathname = '/budget';
+  service = await startOwnService('budget', 'compensate', undefined, {
+    TEMPORAL_ADDRESS: rpcs.address,
+    GITLAB_DATABASE_URL: url.href,
+  });
+  temporal = await TemporalProbe.of('budget');
+});
+afterAll(async () => {
+  await temporal?.close();
+  await service?.stop();
+  await rpcs?.close();
+  await database?.close();
+});
+
+/** A first sync of a namespace, then one that changes every section. @returns the namespace's id */
+async function change(): Promise<string> {
+  const { client } = service;
+  const id = await client.createNamespace();
+  await client.provision(id, fullSync(3), 1);
+  await temporal.ended(id);
+  return id;
+}
+
+test('a full sync stays within its budget of events, state transitions, calls to Temporal and round trips to PostgreSQL', async () => {
+  const { client } = service;
+  const ids = [];
+  for (let index = 0; index < SYNCS; index += 1) ids.push(await change());
+  const before = { rpcs: rpcs.calls, roundTrips: database.count };
+  for (const id of ids) {
+    const { status } = await client.provision(id, fullSync(9), 2);
+    expect(status).toBe(200);
+    await temporal.ended(id);
+  }
+  const cost = {
+    rpcs: (rpcs.calls - before.rpcs) / SYNCS,
+    roundTrips: (database.count - before.roundTrips) / SYNCS,
+  };
+  const { raw } = await temporal.handle(ids[0] ?? '').describe();
+  const { historyLength, stateTransitionCount } = raw.workflowExecutionInfo ?? {};
+  expect({ events: Number(historyLength), stateTransitions: Number(stateTransitionCount) }).toEqual({
+    events: EVENTS,
+    stateTransitions: STATE_TRANSITIONS,
+  });
+  // Long polls of the worker come on top, once a minute; a connection that is opened anew has its own round trips.
+  expect(cost.rpcs).toBeLessThan(RPCS + 0.5);
+  expect(cost.roundTrips).toBeLessThan(ROUND_TRIPS + 1);
+});
