@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isGrpcServiceError } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import type { Logger } from 'pino';
@@ -34,21 +35,46 @@ export async function ensureSearchAttributes(
   };
   try {
     const absent = await missing();
-    if (absent.length === 0) return true;
-    await connection.operatorService.addSearchAttributes({
-      namespace,
-      searchAttributes: Object.fromEntries(absent),
-    });
+    if (absent.length > 0) {
+      const searchAttributes = Object.fromEntries(absent);
+      await connection.operatorService
+        .addSearchAttributes({ namespace, searchAttributes })
+        .catch(async (error: unknown) => {
+          // Another process may have been faster; what counts is that they are there.
+          if ((await missing()).length > 0) throw error;
+        });
+    }
+    await untilKnown({ connection, namespace });
     return true;
   } catch (error) {
-    // Another process may have been faster; what counts is that they are there.
     const left = await missing().catch(() => Object.entries(WANTED));
-    if (left.length === 0) return true;
     const reason = isGrpcServiceError(error) ? error.message : String(error);
     log.warn(
       { missing: left.map(([name]) => name), reason },
       'search attributes are missing and cannot be created: runs will not be found by namespace, sync or outcome',
     );
     return false;
+  }
+}
+
+/**
+ * Waits until the server takes the attributes, half a minute at most. It tells its parts of new ones later, one with its
+ * data in PostgreSQL after two seconds; until then it refuses each run that has them.
+ */
+async function untilKnown({
+  connection,
+  namespace,
+}: Pick<TemporalConnection, 'connection' | 'namespace'>): Promise<void> {
+  const query = Object.keys(WANTED)
+    .map((name) => `${name} IS NULL`)
+    .join(' AND ');
+  for (let tries = 1; ; tries++) {
+    try {
+      await connection.workflowService.countWorkflowExecutions({ namespace, query });
+      return;
+    } catch (error) {
+      if (tries === 300) throw error;
+      await sleep(100);
+    }
   }
 }
