@@ -1,5 +1,5 @@
-/** The dev server's default limits cap a load test long before the CPU does. */
-const DYNAMIC_CONFIG = {
+/** A server's default limits cap a load test long before the CPU does. */
+export const DYNAMIC_CONFIG = {
   'frontend.rps': 20_000,
   'frontend.namespaceRPS': 20_000,
   'matching.rps': 20_000,

@@ -27,11 +27,17 @@ test('where API and worker share the process, a run starts there at once (eager 
 
 test('where search attributes cannot be created the service says so and runs without', async () => {
   const { temporalCli, temporalAddress } = testEnvironment();
-  const own = await startOwnService('no_attributes', 'compensate', async () => {
+  const own = await startOwnService('no_attributes', 'compensate', async (temporalNamespace) => {
     // The server takes three whole-number attributes a namespace: then there is no room for ours.
     for (const name of ['A', 'B', 'C']) {
       const args = ['operator', 'search-attribute', 'create', '--name', name, '--type', 'Int'];
-      await promisify(execFile)(temporalCli, [...args, '-n', 'no_attributes', '--address', temporalAddress]);
+      await promisify(execFile)(temporalCli, [
+        ...args,
+        '-n',
+        temporalNamespace,
+        '--address',
+        temporalAddress,
+      ]);
     }
   });
   const id = await own.client.createNamespace();

@@ -4,6 +4,7 @@ import { ENVIRONMENT_VARIABLE, type TestEnvironment } from './environment';
 import { installFaults } from './faults';
 import { createGitlabDatabase, startServers } from './servers';
 import { startServiceProcess } from './serviceProcess';
+import { createTemporalNamespace } from './temporalServer';
 import globalTeardown from './globalTeardown';
 import { running } from './running';
 
@@ -18,26 +19,28 @@ export default async function globalSetup(): Promise<void> {
 }
 
 async function startAll(): Promise<void> {
-  const servers = await startServers(['compensate', 'independent']);
+  const servers = await startServers();
   running.stops.push(servers.stop);
   const start = async (policy: 'compensate' | 'independent') => {
     const dataDir = path.join(servers.directory, policy);
     await mkdir(dataDir);
     const databaseUrl = await createGitlabDatabase(servers.postgres, policy);
     await installFaults(databaseUrl);
+    // One each: services share no runs.
+    const temporalNamespace = await createTemporalNamespace(servers.cli, servers.temporal.address, policy);
     const service = await startServiceProcess(
       {
         DATA_DIR: dataDir,
         GITLAB_DATABASE_URL: databaseUrl,
         TEMPORAL_ADDRESS: servers.temporal.address,
-        TEMPORAL_NAMESPACE: policy,
+        TEMPORAL_NAMESPACE: temporalNamespace,
         TEMPORAL_UI_URL: 'http://temporal.example',
         PROVISION_FAILURE_POLICY: policy,
       },
       ['--only', 'api,worker'],
     );
     running.stops.push(() => service.stop());
-    return { apiUrl: service.apiUrl, databaseUrl, dataDir, temporalNamespace: policy };
+    return { apiUrl: service.apiUrl, databaseUrl, dataDir, temporalNamespace };
   };
   const environment: TestEnvironment = {
     compensate: await start('compensate'),

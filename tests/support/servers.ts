@@ -6,7 +6,7 @@ import { ensureDatabase } from '../../src/local/ensureDatabase';
 import { prepareGitlabDatabase } from '../../src/local/gitlabDatabase';
 import { startPostgres, type LocalPostgres } from '../../src/local/postgres';
 import { temporalCli } from '../../src/local/temporalCli';
-import { startTemporalServer, type LocalTemporalServer } from '../../src/local/temporalServer';
+import { findTemporal, type SharedTemporal } from './temporalServer';
 
 /** A fetched `temporal` CLI is kept here between runs. */
 export const CLI_CACHE = path.join(__dirname, '../../node_modules/.cache/temporal-cli');
@@ -15,15 +15,15 @@ export const CLI_CACHE = path.join(__dirname, '../../node_modules/.cache/tempora
 export interface TestServers {
   directory: string;
   postgres: LocalPostgres;
-  temporal: LocalTemporalServer;
+  temporal: SharedTemporal;
   cli: string;
   stop(): Promise<void>;
 }
 
 const TEMPLATE = 'gitlab_template';
 
-/** Starts both. @param temporalNamespaces one for each service under test: services share no runs */
-export async function startServers(temporalNamespaces: string[]): Promise<TestServers> {
+/** Starts both, unless TEMPORAL_ADDRESS names a Temporal server to use. */
+export async function startServers(): Promise<TestServers> {
   const directory = await mkdtemp(path.join(tmpdir(), 'provisioner-test-'));
   const cli = await temporalCli({ cacheDir: CLI_CACHE, env: process.env });
   const [postgres, temporal] = await Promise.all([
@@ -32,13 +32,7 @@ export async function startServers(temporalNamespaces: string[]): Promise<TestSe
       port: 0,
       settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' },
     }),
-    startTemporalServer({
-      cli,
-      dbFile: path.join(directory, 'temporal.db'),
-      port: 0,
-      uiPort: null,
-      namespaces: temporalNamespaces,
-    }),
+    findTemporal(cli, directory),
   ]);
   await ensureDatabase(postgres.url('postgres'), TEMPLATE);
   await prepareGitlabDatabase(postgres.url(TEMPLATE));

@@ -9,8 +9,11 @@ export class TemporalProbe {
     readonly client: Client,
   ) {}
 
-  static async of(namespace: string): Promise<TemporalProbe> {
-    const connection = await Connection.connect({ address: testEnvironment().temporalAddress });
+  /** @param policy which of the two services of the global set-up */
+  static async of(policy: 'compensate' | 'independent'): Promise<TemporalProbe> {
+    const { temporalAddress, [policy]: service } = testEnvironment();
+    const connection = await Connection.connect({ address: temporalAddress });
+    const namespace = service.temporalNamespace;
     return new TemporalProbe(connection, new Client({ connection, namespace }));
   }
 

@@ -59,7 +59,7 @@ describe('provisioner sync --wait', () => {
           '  storage           not asked',
           '  compute_minutes   not asked',
           '  add_on_purchases  success',
-          '  Run: http://temporal.example/namespaces/compensate/workflows/RUN\n$',
+          `  Run: http://temporal.example/namespaces/${gitlab.service.temporalNamespace}/workflows/RUN\n$`,
         ].join('\n'),
       ),
     );

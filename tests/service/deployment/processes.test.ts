@@ -16,7 +16,8 @@ import { eventually } from '../../support/eventually';
 import { startServiceProcess, type ServiceProcess } from '../../support/serviceProcess';
 import { fullSync } from '../../support/syncs';
 import { CustomersDot } from '../cdot/support/cdot';
-import { createDatabase, createTemporalNamespace } from '../sections/support/ownService';
+import { createTemporalNamespace } from '../../support/temporalServer';
+import { createDatabase } from '../sections/support/ownService';
 
 // Two APIs behind a balancer, two workers, CustomersDot's side: each a process, as they are deployed.
 const NAME = 'processes';
@@ -64,7 +65,7 @@ async function replace(part: 'api' | 'worker'): Promise<number | null> {
 
 beforeAll(async () => {
   const DATA_DIR = path.join(directory, NAME);
-  const [databaseUrl, port] = await Promise.all([
+  const [databaseUrl, port, temporalNamespace] = await Promise.all([
     createDatabase(adminUrl, NAME),
     freePort(0, '127.0.0.1'),
     createTemporalNamespace(temporalCli, temporalAddress, NAME),
@@ -73,14 +74,14 @@ beforeAll(async () => {
   portalUrl = `http://127.0.0.1:${port}`;
   env = {
     ...{ DATA_DIR, GITLAB_DATABASE_URL: databaseUrl, SUBSCRIPTION_PORTAL_URL: portalUrl },
-    ...{ TEMPORAL_ADDRESS: temporalAddress, TEMPORAL_NAMESPACE: NAME },
+    ...{ TEMPORAL_ADDRESS: temporalAddress, TEMPORAL_NAMESPACE: temporalNamespace },
     ...{ SHUTDOWN_DELAY_MS: '1000', LOG_LEVEL: 'warn' },
   };
   balancer = await startBalancer();
   cdot = await CustomersDot.create(`${NAME}_cdot`);
   await Promise.all([startCustomersDot(), start('api'), start('api'), start('worker'), start('worker')]);
   const { dataDir } = cdot;
-  const service = { apiUrl: balancer.url, databaseUrl, dataDir, temporalNamespace: NAME };
+  const service = { apiUrl: balancer.url, databaseUrl, dataDir, temporalNamespace };
   client = await ServiceClient.for(service);
   const recipient = { apiUrl: balancer.url, apiDataDir: dataDir };
   sender = await Sender.to(recipient, portalUrl, new Random(1));

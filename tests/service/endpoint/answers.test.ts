@@ -43,8 +43,8 @@ async function ask(
 }
 
 /** The run that the headers name, as Temporal knows it. */
-async function runOf({ headers }: WireAnswer, temporalNamespace: string) {
-  const temporal = new Client({ connection, namespace: temporalNamespace });
+async function runOf({ headers }: WireAnswer, { service }: ServiceClient) {
+  const temporal = new Client({ connection, namespace: service.temporalNamespace });
   const [workflowId, runId] = [headers['x-provision-workflow-id'], headers['x-provision-run-id']];
   const handle = temporal.workflow.getHandle(String(workflowId), String(runId));
   await handle.result().catch(() => undefined); // the answer may come before the end
@@ -80,16 +80,16 @@ describe('200', () => {
   test('names its run, which has completed', async () => {
     const namespace = await client.createNamespace();
     const answer = await postJson(client, namespace, { provision: SECTIONS, sync_id: 1 });
-    const run = await runOf(answer, 'compensate');
+    const run = await runOf(answer, client);
     expect(run).toMatchObject({ status: 'COMPLETED', workflowId: `provision:${namespace}` });
     expect(run.url).toBe(
-      `http://temporal.example/namespaces/compensate/workflows/provision%3A${namespace}/${String(run.runId)}/history`,
+      `http://temporal.example/namespaces/${client.service.temporalNamespace}/workflows/provision%3A${namespace}/${String(run.runId)}/history`,
     );
   });
 
   test('names its run also when nothing was asked', async () => {
     const answer = await postJson(client, await client.createNamespace(), { provision: null });
-    expect(await runOf(answer, 'compensate')).toMatchObject({ status: 'COMPLETED' });
+    expect(await runOf(answer, client)).toMatchObject({ status: 'COMPLETED' });
   });
 
   test('of the same request sent again is the same text, from another run', async () => {
@@ -130,15 +130,12 @@ describe('422', () => {
   });
 
   test('names its run, which has failed', async () => {
-    for (const [service, policy] of [
-      [client, 'compensate'],
-      [independent, 'independent'],
-    ] as const) {
+    for (const service of [client, independent]) {
       const namespace = await service.createNamespace();
       const answer = await postJson(service, namespace, { provision: refused });
-      const run = await runOf(answer, policy);
+      const run = await runOf(answer, service);
       expect(run).toMatchObject({ status: 'FAILED', workflowId: `provision:${namespace}` });
-      expect(run.url).toContain(`/namespaces/${policy}/`);
+      expect(run.url).toContain(`/namespaces/${service.service.temporalNamespace}/`);
     }
   });
 });

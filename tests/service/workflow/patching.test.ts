@@ -59,7 +59,7 @@ describe('a step that was added behind patched()', () => {
     };
     const worker = await Worker.create({
       connection,
-      namespace: 'compensate',
+      namespace: client.service.temporalNamespace,
       taskQueue: TASK_QUEUE,
       workflowBundle: { codePath: guarded.bundle },
       activities,

@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { ServiceClient } from '../../../support/client';
 import { testEnvironment } from '../../../support/environment';
 import { startServiceProcess } from '../../../support/serviceProcess';
+import { createTemporalNamespace } from '../../../support/temporalServer';
 
 /** A service with a database and a Temporal namespace that nothing else uses: its tables may be broken at will. */
 export interface OwnService {
@@ -19,31 +18,32 @@ export interface OwnService {
 }
 
 /**
- * @param name of the database and of the Temporal namespace: letters and underscores, one for each test file
+ * @param name of the database, and the beginning of the Temporal namespace's: letters and underscores, one for each
+ *   test file
  * @param prepare done to the Temporal namespace before the service starts
  * @param variables of the environment, besides those that every service under test has
  */
 export async function startOwnService(
   name: string,
   policy: 'compensate' | 'independent' = 'compensate',
-  prepare: () => Promise<void> = () => Promise.resolve(),
+  prepare: (temporalNamespace: string) => Promise<void> = () => Promise.resolve(),
   variables: Record<string, string> = {},
 ): Promise<OwnService> {
   const environment = testEnvironment();
   const dataDir = path.join(environment.directory, name);
-  const [databaseUrl] = await Promise.all([
+  const [databaseUrl, temporalNamespace] = await Promise.all([
     createDatabase(environment.adminUrl, name),
     createTemporalNamespace(environment.temporalCli, environment.temporalAddress, name),
     mkdir(dataDir),
   ]);
-  await prepare();
+  await prepare(temporalNamespace);
   const start = (more: Record<string, string>) =>
     startServiceProcess(
       {
         DATA_DIR: dataDir,
         GITLAB_DATABASE_URL: databaseUrl,
         TEMPORAL_ADDRESS: environment.temporalAddress,
-        TEMPORAL_NAMESPACE: name,
+        TEMPORAL_NAMESPACE: temporalNamespace,
         TEMPORAL_UI_URL: 'http://temporal.example',
         PROVISION_FAILURE_POLICY: policy,
         PROVISION_WAIT_MS: '20000',
@@ -56,7 +56,7 @@ export async function startOwnService(
     apiUrl: service.apiUrl,
     databaseUrl,
     dataDir,
-    temporalNamespace: name,
+    temporalNamespace,
   });
   const stop = async () => {
     await client.close();
@@ -83,18 +83,4 @@ export async function createDatabase(adminUrl: string, name: string): Promise<st
   const url = new URL(adminUrl);
   url.pathname = `/${name}`;
   return url.href;
-}
-
-/** Makes a Temporal namespace and waits until it can be used. */
-export async function createTemporalNamespace(cli: string, address: string, name: string): Promise<void> {
-  const run = promisify(execFile);
-  await run(cli, ['operator', 'namespace', 'create', '-n', name, '--address', address]);
-  // The server's parts learn of a new namespace one after the other.
-  for (let isKnown = false; !isKnown;) {
-    const list = run(cli, ['workflow', 'list', '-n', name, '--address', address]);
-    isKnown = await list.then(
-      () => true,
-      () => false,
-    );
-  }
 }

@@ -2,14 +2,17 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { testEnvironment } from '../../../support/environment';
 
-/** The history of the last run of a namespace as `temporal workflow show --output json` prints it. */
-export async function historyOf(temporalNamespace: string, namespaceId: string): Promise<string> {
-  const { temporalCli, temporalAddress } = testEnvironment();
+/**
+ * The history of the last run of a namespace as `temporal workflow show --output json` prints it.
+ * @param policy which of the two services of the global set-up ran it
+ */
+export async function historyOf(policy: 'compensate' | 'independent', namespaceId: string): Promise<string> {
+  const { temporalCli, temporalAddress, [policy]: service } = testEnvironment();
   const { stdout } = await promisify(execFile)(
     temporalCli,
     [
       ...['workflow', 'show', '--output', 'json', '--address', temporalAddress],
-      ...['--namespace', temporalNamespace, '--workflow-id', `provision:${namespaceId}`],
+      ...['--namespace', service.temporalNamespace, '--workflow-id', `provision:${namespaceId}`],
     ],
     { env: {}, maxBuffer: 16 * 1024 * 1024 },
   );
