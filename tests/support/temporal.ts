@@ -10,10 +10,12 @@ export class TemporalProbe {
   ) {}
 
   /** @param policy which of the two services of the global set-up */
-  static async of(policy: 'compensate' | 'independent'): Promise<TemporalProbe> {
-    const { temporalAddress, [policy]: service } = testEnvironment();
-    const connection = await Connection.connect({ address: temporalAddress });
-    const namespace = service.temporalNamespace;
+  static of(policy: 'compensate' | 'independent'): Promise<TemporalProbe> {
+    return TemporalProbe.in(testEnvironment()[policy].temporalNamespace);
+  }
+
+  static async in(namespace: string): Promise<TemporalProbe> {
+    const connection = await Connection.connect({ address: testEnvironment().temporalAddress });
     return new TemporalProbe(connection, new Client({ connection, namespace }));
   }
 
