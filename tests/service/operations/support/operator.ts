@@ -55,7 +55,7 @@ export async function createOperator(temporalNamespace: string, tctl: string | n
 }
 
 function plain(text: string): string {
-  // eslint-disable-next-line no-control-regex -- tctl colours its headers
+  // tctl colours its headers.
   return text.replace(/\u001b\[\d+m/g, '').replace(/\s+/g, ' ');
 }
 
