@@ -27,20 +27,6 @@ const failureOf = async (result: Promise<unknown>) =>
   ((await result.catch((error: unknown) => error)) as WorkflowFailedError).cause;
 
 describe('a person starts a sync by hand', () => {
-  test('a valid one is applied like a request and can be found', async () => {
-    const id = await client.createNamespace();
-    const handle = await startByHand(`provision:${id}`, {
-      namespace_id: Number(id),
-      sync_id: 4,
-      provision: { base_product: { seats: '7', plan_code: 'premium' } },
-    });
-    expect(await handle.result()).toMatchObject({ status: 'success' });
-    expect((await client.snapshot(id))['gitlab_subscriptions']).toMatchObject([{ seats: 7 }]);
-    await found(
-      `GitlabNamespaceId = ${id} AND SyncId = 4 AND ExecutionStatus = "Completed" AND ProvisionOutcome IS NULL`,
-    );
-  });
-
   test.each([
     ['no input', undefined, 'namespace_id is missing'],
     [
@@ -87,23 +73,6 @@ describe('a stuck sync', () => {
     await temporal.pendingActivity(id, 'updateNamespaceLimits');
     await client.heal(id);
     expect((await answer).status).toBe(200);
-  });
-
-  test('that is cancelled is undone, and its caller is told to come again', async () => {
-    const id = await client.createNamespace();
-    const before = await client.snapshot(id);
-    await client.fault(id, 'subscription_add_on_purchases', '40001');
-    const answer = client.provision(id, fullSync(2), 1);
-    await temporal.pendingActivity(id, 'upsertAddOnPurchases');
-    await temporal.handle(id).cancel();
-    expect((await answer).status).toBe(503);
-    expect(await client.snapshot(id)).toEqual(before);
-    expect(await client.outbox(id)).toEqual([]);
-    expect((await temporal.handle(id).describe()).status.name).toBe('CANCELLED');
-    await found(`GitlabNamespaceId = ${id} AND ProvisionOutcome = "cancelled" AND Compensated = true`);
-
-    await client.heal(id);
-    expect((await client.provision(id, fullSync(2), 1)).status).toBe(200);
   });
 
   test('that is terminated leaves its steps; the next sync converges', async () => {

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { accessSync, constants, readdirSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -27,6 +27,17 @@ export function findTctl(): string | null {
   const built = namesIn(cache).filter((name) => name.startsWith('tctl-'));
   const onPath = (process.env['PATH'] ?? '').split(path.delimiter).map((folder) => path.join(folder, 'tctl'));
   return [...onPath, ...built.map((name) => path.join(cache, name))].find(isExecutable) ?? null;
+}
+
+/** Whether the server takes `temporal activity pause` and the like from the CLI of the tests: since 1.32. */
+export function knowsActivityCommands(): boolean {
+  const { temporalCli, temporalAddress } = testEnvironment();
+  const args = ['operator', 'cluster', 'system', '--output', 'json', '--address', temporalAddress];
+  const { serverVersion } = JSON.parse(execFileSync(temporalCli, args, { env: {}, encoding: 'utf8' })) as {
+    serverVersion: string;
+  };
+  const [major = 0, minor = 0] = serverVersion.split('.').map(Number);
+  return major > 1 || minor >= 32;
 }
 
 /** @param temporalNamespace where the runs are that the commands are about */
