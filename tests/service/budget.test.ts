@@ -28,7 +28,7 @@ beforeAll(async () => {
     TEMPORAL_ADDRESS: rpcs.address,
     GITLAB_DATABASE_URL: url.href,
   });
-  temporal = await TemporalProbe.of('budget');
+  temporal = await TemporalProbe.in(service.client.service.temporalNamespace);
 });
 afterAll(async () => {
   await temporal?.close();

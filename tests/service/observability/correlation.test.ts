@@ -16,7 +16,7 @@ beforeAll(async () => {
     CustomersDot.create('cdot_correlation'),
   ]);
   client = service.client;
-  temporal = await TemporalProbe.of(client.service.temporalNamespace);
+  temporal = await TemporalProbe.in(client.service.temporalNamespace);
 });
 afterAll(async () => {
   await temporal.close();
