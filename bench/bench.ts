@@ -1,6 +1,7 @@
-import { startContender, type Contender, type ContenderName } from './contenders';
+import { backendOf, startContender, type Contender, type ContenderName } from './contenders';
 import { startLoadGenerator, type LoadGenerator } from './measure';
 import { startServers, type Servers } from './servers';
+import type { Backend } from './temporalServers';
 
 /** Everything that a mode of the bench works with. */
 export interface Bench {
@@ -11,20 +12,28 @@ export interface Bench {
   say(line: string): void;
 }
 
-/** Starts servers and contenders, lets `work` measure them, and stops everything, also after an error. */
+/**
+ * Starts servers and contenders, lets `work` measure them, and stops everything, also after an error.
+ * @param nodeFlags more flags for the Node of each contender's service
+ */
 export async function withBench(
   names: ContenderName[],
   work: (bench: Bench) => Promise<void>,
+  nodeFlags: string[] = [],
 ): Promise<void> {
   const say = (line: string) => void process.stderr.write(`${line}\n`);
-  say('starting PostgreSQL and Temporal');
-  const servers = await startServers(names);
+  say('starting the servers');
+  const on = (backend: Backend) => {
+    const namespaces = names.filter((name) => backendOf(name) === backend);
+    return namespaces.length > 0 ? { [backend]: namespaces } : {};
+  };
+  const servers = await startServers({ ...on('sqlite'), ...on('postgres') });
   const contenders: Contender[] = [];
   const generator = startLoadGenerator(servers.token);
   try {
     for (const name of names) {
       say(`starting ${name}`);
-      contenders.push(await startContender(name, servers));
+      contenders.push(await startContender(name, servers, nodeFlags));
     }
     await work({ servers, contenders, generator, say });
   } finally {

@@ -2,6 +2,25 @@ import path from 'node:path';
 import { nodeArguments, startService } from './processes';
 import { startRestateServer } from './restateServer';
 import type { Servers } from './servers';
+import { BACKENDS, type Backend } from './temporalServers';
+
+const PRODUCT = [path.join(__dirname, '../dist/cli/main.js'), 'start', '--only', 'api,worker'];
+const NAIVE = nodeArguments('peers/naive.ts');
+
+/** Arguments of each contender's Node, and the server that it works with beside PostgreSQL; in the order of the table. */
+const DEFINITIONS = {
+  product: { args: PRODUCT, engine: 'sqlite' },
+  naive: { args: NAIVE, engine: 'sqlite' },
+  'product-pg': { args: PRODUCT, engine: 'postgres' },
+  'naive-pg': { args: NAIVE, engine: 'postgres' },
+  dbos: { args: nodeArguments('peers/dbos.ts'), engine: null },
+  restate: { args: nodeArguments('peers/restate.ts'), engine: 'restate' },
+  express: { args: nodeArguments('peers/express.ts'), engine: null },
+  graphile: { args: nodeArguments('peers/graphile.ts'), engine: null },
+} satisfies Record<string, { args: string[]; engine: Backend | 'restate' | null }>;
+
+export type ContenderName = keyof typeof DEFINITIONS;
+export const CONTENDERS = Object.keys(DEFINITIONS) as ContenderName[];
 
 /** A contender that is up. */
 export interface Contender {
@@ -10,73 +29,73 @@ export interface Contender {
   /** Its processes, by what they do; PostgreSQL's are all that there are, so contenders are measured one at a time. */
   processes: { service: number[]; engine: number[]; postgres: number[] };
   /** Where its runs can be looked up; null: it has no Temporal. */
-  temporalNamespace: string | null;
+  temporal: { address: string; namespace: string } | null;
   stop(): Promise<void>;
 }
 
-const PRODUCT = path.join(__dirname, '../dist/cli/main.js');
-
-/** How each contender is started, in the order of the table. */
-const STARTERS = {
-  product: (servers) => withTemporal(servers, 'product', [PRODUCT, 'start', '--only', 'api,worker']),
-  naive: (servers) => withTemporal(servers, 'naive', nodeArguments('peers/naive.ts')),
-  dbos: (servers) => start(servers, 'dbos', nodeArguments('peers/dbos.ts')),
-  restate: withRestate,
-  express: (servers) => start(servers, 'express', nodeArguments('peers/express.ts')),
-  graphile: (servers) => start(servers, 'graphile', nodeArguments('peers/graphile.ts')),
-} satisfies Record<string, (servers: Servers) => Promise<Omit<Contender, 'name'>>>;
-
-export type ContenderName = keyof typeof STARTERS;
-export const CONTENDERS = Object.keys(STARTERS) as ContenderName[];
-
-/** Starts a contender on a database of its own. */
-export async function startContender(name: ContenderName, servers: Servers): Promise<Contender> {
-  return { name, ...(await STARTERS[name](servers)) };
+/** Which Temporal server a contender works with; null: none. */
+export function backendOf(name: ContenderName): Backend | null {
+  return BACKENDS.find((backend) => DEFINITIONS[name].engine === backend) ?? null;
 }
 
-async function withTemporal(servers: Servers, name: string, args: string[]) {
-  const { address, pid } = servers.temporal;
-  const started = await start(servers, name, args, { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: name });
-  return { ...started, temporalNamespace: name, processes: { ...started.processes, engine: [pid] } };
-}
-
-async function withRestate(servers: Servers) {
-  const restate = await startRestateServer(servers.directory);
+/**
+ * Starts a contender on a database of its own.
+ * @param nodeFlags more flags for the Node of its service
+ */
+export async function startContender(
+  name: ContenderName,
+  servers: Servers,
+  nodeFlags: string[],
+): Promise<Contender> {
+  const engine = await startEngine(name, servers);
   try {
-    const env = { RESTATE_INGRESS_URL: restate.ingressUrl, RESTATE_ADMIN_URL: restate.adminUrl };
-    const started = await start(servers, 'restate', nodeArguments('peers/restate.ts'), env);
-    const stop = async () => {
-      await started.stop();
-      await restate.stop();
+    const service = await startService(
+      [...nodeFlags, ...DEFINITIONS[name].args],
+      {
+        GITLAB_DATABASE_URL: await servers.createDatabase(name),
+        SUBSCRIPTION_PORTAL_URL: servers.issuerUrl,
+        PORT: '0',
+        DATA_DIR: path.join(servers.directory, name),
+        ...engine.env,
+      },
+      path.join(servers.directory, `${name}.log`),
+    );
+    return {
+      name,
+      url: service.url,
+      processes: { service: [service.pid], engine: engine.pids, postgres: [servers.postgresPid] },
+      temporal: engine.temporal,
+      stop: async () => {
+        await service.stop();
+        await engine.stop();
+      },
     };
-    return { ...started, processes: { ...started.processes, engine: [restate.pid] }, stop };
   } catch (error) {
-    await restate.stop();
+    await engine.stop();
     throw error;
   }
 }
 
-async function start(
-  servers: Servers,
-  name: string,
-  args: string[],
-  env: Record<string, string> = {},
-): Promise<Omit<Contender, 'name'>> {
-  const { pid, url, stop } = await startService(
-    args,
-    {
-      GITLAB_DATABASE_URL: await servers.createDatabase(name),
-      SUBSCRIPTION_PORTAL_URL: servers.issuerUrl,
-      PORT: '0',
-      DATA_DIR: path.join(servers.directory, name),
-      ...env,
-    },
-    path.join(servers.directory, `${name}.log`),
-  );
+/** What a contender has beside its service and PostgreSQL. */
+interface Engine extends Pick<Contender, 'temporal' | 'stop'> {
+  env: Record<string, string>;
+  pids: number[];
+}
+
+async function startEngine(name: ContenderName, { temporal, directory }: Servers): Promise<Engine> {
+  const { engine } = DEFINITIONS[name];
+  if (engine === null) return { env: {}, pids: [], temporal: null, stop: () => Promise.resolve() };
+  if (engine === 'restate') {
+    const { pid, ingressUrl, adminUrl, stop } = await startRestateServer(directory);
+    const env = { RESTATE_INGRESS_URL: ingressUrl, RESTATE_ADMIN_URL: adminUrl };
+    return { env, pids: [pid], temporal: null, stop };
+  }
+  const server = temporal[engine];
+  if (!server) throw new Error(`no Temporal server on ${engine} was started`);
   return {
-    url,
-    processes: { service: [pid], engine: [], postgres: [servers.postgresPid] },
-    temporalNamespace: null,
-    stop,
+    env: { TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: name },
+    pids: server.pids,
+    temporal: { address: server.address, namespace: name },
+    stop: () => Promise.resolve(), // it is shared
   };
 }

@@ -10,11 +10,9 @@ export interface RunSize {
 }
 
 /** Looks at the run of a namespace that was provisioned; null for a contender without Temporal. */
-export async function runSize(
-  { temporalNamespace: namespace }: Contender,
-  address: string,
-): Promise<RunSize | null> {
-  if (namespace === null) return null;
+export async function runSize({ temporal }: Contender): Promise<RunSize | null> {
+  if (temporal === null) return null;
+  const { address, namespace } = temporal;
   const connection = await Connection.connect({ address });
   try {
     const { workflow } = new Client({ connection, namespace });

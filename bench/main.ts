@@ -1,37 +1,87 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { CONTENDERS, type ContenderName } from './contenders';
+import { backendOf, CONTENDERS, type ContenderName } from './contenders';
+import { ledger, ledgerTable } from './ledger';
+import { memory, memoryTable } from './memory';
+import { plot } from './plot';
+import { profile } from './profile';
 import { report } from './report';
 import { sideBySide } from './sideBySide';
+import { BACKENDS, isOnPostgresPossible } from './temporalServers';
 
+// npm run bench -- --only product,dbos --rounds 5: README.md has them all.
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
+    temporal: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '3' },
     quick: { type: 'boolean', default: false },
+    memory: { type: 'boolean', default: false },
+    syncs: { type: 'string', default: '50000' },
+    ledger: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
   },
 });
 
 const RESULTS = path.join(__dirname, 'results');
 
 async function main() {
-  const names = values.only?.split(',') ?? CONTENDERS;
-  const unknown = names.find((name) => !CONTENDERS.some((known) => known === name));
-  if (unknown !== undefined)
-    throw new Error(`${unknown} is no contender: there are ${CONTENDERS.join(', ')}`);
+  const seconds = wholeNumber('seconds');
+  if (values.profile) return console.log(await profile(seconds));
+  if (values.memory) {
+    const samples = await memory(wholeNumber('syncs'));
+    await write('memory.json', json(samples));
+    return console.log(memoryTable(samples));
+  }
+  if (values.ledger) {
+    const samples = await ledger(seconds);
+    await write('ledger.json', json(samples));
+    return console.log(ledgerTable(samples));
+  }
   const closed = (values.quick ? [1, 16] : [1, 4, 16, 64]).map((callers) => ({ callers }));
   const open = (values.quick ? [] : [10, 40]).map((perSecond) => ({ perSecond }));
   const result = await sideBySide({
-    contenders: names as ContenderName[],
+    contenders: contenders(),
     loads: [...closed, ...open],
-    rounds: values.quick ? 1 : Number(values.rounds),
-    seconds: Number(values.seconds),
+    rounds: values.quick ? 1 : wholeNumber('rounds'),
+    seconds,
   });
-  await mkdir(RESULTS, { recursive: true });
-  await writeFile(path.join(RESULTS, 'side-by-side.json'), `${JSON.stringify(result, null, 2)}\n`);
+  await write('side-by-side.json', json(result));
+  await write('side-by-side.svg', plot(result));
   console.log(report(result));
+}
+
+/** Those that were asked for; else all, with each Temporal server that can be had. */
+function contenders(): ContenderName[] {
+  if (values.only !== undefined) return values.only.split(',').map((name) => oneOf(CONTENDERS, name));
+  const possible = values.quick || !isOnPostgresPossible() ? (['sqlite'] as const) : BACKENDS;
+  const backends = values.temporal === undefined ? possible : [oneOf(BACKENDS, values.temporal)];
+  return CONTENDERS.filter((name) => {
+    const backend = backendOf(name);
+    return backend === null || backends.some((wanted) => wanted === backend);
+  });
+}
+
+function oneOf<Name extends string>(names: readonly Name[], asked: string): Name {
+  const found = names.find((name) => name === asked);
+  if (found === undefined) throw new Error(`there is no ${asked}: there are ${names.join(', ')}`);
+  return found;
+}
+
+function wholeNumber(option: 'rounds' | 'seconds' | 'syncs'): number {
+  if (!/^[1-9]\d*$/.test(values[option])) throw new Error(`--${option} takes a whole number from 1 on`);
+  return Number(values[option]);
+}
+
+async function write(file: string, text: string): Promise<void> {
+  await mkdir(RESULTS, { recursive: true });
+  await writeFile(path.join(RESULTS, file), text);
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }
 
 main().catch((error: unknown) => {

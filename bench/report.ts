@@ -80,7 +80,7 @@ function ratios(rows: Row[]): string[] {
 }
 
 /** A load in a few words. */
-function loadName(load: Job['load']): string {
+export function loadName(load: Job['load']): string {
   if ('perSecond' in load) return `${load.perSecond}/s`;
   return load.callers === 1 ? '1 caller' : `${load.callers} callers`;
 }

@@ -6,7 +6,6 @@ import os from 'node:os';
 import path from 'node:path';
 import express from 'express';
 import { Client } from 'pg';
-import { loadConfig } from '../src/config/config';
 import { migrateProvisioning } from '../src/db/migrate';
 import { loadSigningKeys } from '../src/issuer/keys';
 import { createIssuerRouter } from '../src/issuer/router';
@@ -14,18 +13,18 @@ import { signToken } from '../src/issuer/token';
 import { ensureDatabase } from '../src/local/ensureDatabase';
 import { prepareGitlabDatabase } from '../src/local/gitlabDatabase';
 import { startPostgres } from '../src/local/postgres';
-import { temporalCli } from '../src/local/temporalCli';
-import { startTemporalServer } from '../src/local/temporalServer';
 import { NAMESPACES } from './load/syncs';
+import { startOnPostgres, startOnSqlite, type Backend, type TemporalServer } from './temporalServers';
 
 /** What the contenders share: one PostgreSQL with a database for each, Temporal, the issuer of tokens. */
 export interface Servers {
   /** For files of this run; removed at the end. */
   directory: string;
   postgresPid: number;
+  databaseUrl(name: string): string;
   /** Makes a contender's database, with its namespaces. @returns its URL */
   createDatabase(name: string): Promise<string>;
-  temporal: { address: string; pid: number };
+  temporal: Partial<Record<Backend, TemporalServer>>;
   issuerUrl: string;
   token(): Promise<string>;
   stop(): Promise<void>;
@@ -33,8 +32,11 @@ export interface Servers {
 
 const TEMPLATE = 'template_gitlab';
 
-/** Starts everything. PostgreSQL keeps its own settings: fsync and synchronous_commit are on. */
-export async function startServers(temporalNamespaces: string[]): Promise<Servers> {
+/**
+ * Starts everything. PostgreSQL keeps its own settings: fsync and synchronous_commit are on.
+ * @param namespaces the Temporal servers to start, and the Temporal namespaces that each is to have
+ */
+export async function startServers(namespaces: Partial<Record<Backend, string[]>>): Promise<Servers> {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'provisioner-bench-'));
   const running: (() => Promise<unknown>)[] = [() => rm(directory, { recursive: true, force: true })];
   const stop = async () => {
@@ -47,15 +49,15 @@ export async function startServers(temporalNamespaces: string[]): Promise<Server
       settings: { max_connections: '300' },
     });
     running.push(() => postgres.stop());
-    const cli = await temporalCli({ cacheDir: loadConfig(process.env).cacheDir, env: process.env });
-    const temporal = await startTemporalServer({
-      cli,
-      dbFile: path.join(directory, 'temporal.db'),
-      port: 0,
-      uiPort: null,
-      namespaces: temporalNamespaces,
-    });
-    running.push(() => temporal.stop());
+    const temporal: Servers['temporal'] = {};
+    if (namespaces.sqlite) {
+      temporal.sqlite = await startOnSqlite(directory, namespaces.sqlite);
+      running.push(temporal.sqlite.stop);
+    }
+    if (namespaces.postgres) {
+      temporal.postgres = await startOnPostgres(directory, postgres.url('postgres'), namespaces.postgres);
+      running.push(temporal.postgres.stop);
+    }
     const issuer = await startIssuer(directory);
     running.push(() => issuer.stop());
 
@@ -64,6 +66,7 @@ export async function startServers(temporalNamespaces: string[]): Promise<Server
     return {
       directory,
       postgresPid: postgres.pid,
+      databaseUrl: (name) => postgres.url(name),
       createDatabase: async (name) => {
         await execute(postgres.url('postgres'), `CREATE DATABASE "${name}" TEMPLATE ${TEMPLATE}`);
         return postgres.url(name);
@@ -79,12 +82,12 @@ export async function startServers(temporalNamespaces: string[]): Promise<Server
   }
 }
 
-/** Runs statements whose answer does not matter. */
-async function execute(url: string, sql: string): Promise<void> {
+/** Runs statements whose answer does not matter, each by itself. */
+export async function execute(url: string, ...statements: string[]): Promise<void> {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query(sql);
+    for (const sql of statements) await client.query(sql);
   } finally {
     await client.end();
   }

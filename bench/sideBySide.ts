@@ -6,6 +6,7 @@ import type { Job } from './load/job';
 import { describeMachine, type Machine } from './machine';
 import type { Measurement } from './measure';
 import { median, spread } from './statistics';
+import { warmUp } from './warmUp';
 
 export interface SideBySideOptions {
   contenders: ContenderName[];
@@ -33,12 +34,6 @@ export interface SideBySide {
   runs: Partial<Record<ContenderName, RunSize>>;
 }
 
-// The first sync alone: it also inserts GitLab's add-on, which two at once would race for. Then until the code is
-// compiled and connections are open.
-const WARM_UP = [
-  { load: { callers: 1 }, until: { syncs: 1 } },
-  { load: { callers: 16 }, until: { syncs: 400 } },
-];
 // What one contender leaves to its servers to finish must not be charged to the next.
 const PAUSE_MS = 500;
 
@@ -53,10 +48,10 @@ export async function sideBySide(options: SideBySideOptions): Promise<SideBySide
     rows: [],
     runs: {},
   };
-  await withBench(options.contenders, async ({ contenders, generator, servers, say }) => {
+  await withBench(options.contenders, async ({ contenders, generator, say }) => {
     for (const contender of contenders) {
       say(`warming up ${contender.name}`);
-      for (const { load, until } of WARM_UP) await generator.measure(contender, load, until);
+      await warmUp(generator, contender);
     }
     const turns = loads.flatMap((load) =>
       contenders.map((contender) => ({ contender, load, measured: [] as Measurement[] })),
@@ -75,7 +70,7 @@ export async function sideBySide(options: SideBySideOptions): Promise<SideBySide
       spread: spread(measured.map(({ p50 }) => p50)),
     }));
     for (const contender of contenders) {
-      const run = await runSize(contender, servers.temporal.address);
+      const run = await runSize(contender);
       if (run) result.runs[contender.name] = run;
     }
   });
