@@ -30,6 +30,14 @@ export async function withBench(
   const servers = await startServers({ ...on('sqlite'), ...on('postgres') });
   const contenders: Contender[] = [];
   const generator = startLoadGenerator(servers.token);
+  const stop = async () => {
+    await generator.stop();
+    for (const contender of contenders.splice(0)) await contender.stop();
+    await servers.stop();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void stop().finally(() => process.exit(1)));
+  }
   try {
     for (const name of names) {
       say(`starting ${name}`);
@@ -37,8 +45,6 @@ export async function withBench(
     }
     await work({ servers, contenders, generator, say });
   } finally {
-    await generator.stop();
-    for (const contender of contenders) await contender.stop();
-    await servers.stop();
+    await stop();
   }
 }
