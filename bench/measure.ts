@@ -58,8 +58,10 @@ export function startLoadGenerator(token: () => Promise<string>): LoadGenerator 
       };
     },
     stop: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return; // Ctrl-C reaches it, too
+      const ended = once(child, 'exit');
       child.kill();
-      await once(child, 'exit');
+      await ended;
     },
   };
 }
