@@ -25,7 +25,7 @@ export function report({ machine, rounds, seconds, rows, runs }: SideBySide): st
         loadName(load),
         contender,
         ...[p50, p95, p99].map((ms) => ms.toFixed(1)),
-        spread.toFixed(0),
+        rounds > 1 ? spread.toFixed(0) : '–',
         perSecond.toFixed(1),
         ...[cpu.service, cpu.engine, cpu.postgres].map((ms) => ms.toFixed(1)),
         String(runs[contender]?.events ?? '–'),
