@@ -21,7 +21,7 @@ const nodeModules = builtinModules.flatMap((name) => [name, `node:${name}`]);
 export default tseslint.config(
   { ignores: ['dist/', 'coverage/', '.data/'] },
   {
-    files: ['src/**/*.ts', 'tests/**/*.ts', 'bench/**/*.ts'],
+    files: ['src/**/*.{ts,tsx}', 'tests/**/*.ts', 'bench/**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: {
       parserOptions: { project: './tests/tsconfig.json', tsconfigRootDir: import.meta.dirname },
@@ -46,7 +46,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['src/**/*.ts'],
+    files: ['src/**/*.{ts,tsx}'],
     ignores: ['src/cli/main.ts'],
     rules: { 'no-restricted-syntax': ['error', noEnvironment], 'no-console': 'error' },
   },

@@ -1,16 +1,19 @@
-import type { ErrorRequestHandler, Express, RequestHandler, Router } from 'express';
+import type { Express, RequestHandler, Router } from 'express';
+import { answerProblems } from './answerProblems';
+import { auditPages, type AuditPages } from './audit/router';
 import { createHealthApp, type HealthDependencies } from './healthApp';
 import { measureEndpoint } from './measure';
 import { openApiDocument } from './openApi';
-import { HttpProblem, problemOf } from './problems';
+import { HttpProblem } from './problems';
 import { checkToken, provision, type ProvisionRoute } from './provisionRoute';
-import { note } from './requestLog';
 
 export interface AppDependencies extends ProvisionRoute, HealthDependencies {
   /** Makes a span of each request of the endpoint; null: nothing is traced. */
   trace: RequestHandler | null;
   /** The issuer of tokens for local use; absent when the real portal issues them. */
   issuer?: Router;
+  /** Who may read the audit pages; absent when they are not served. */
+  auditReader?: AuditPages['reader'];
 }
 
 const INTERNAL = '/api/v4/internal';
@@ -29,25 +32,13 @@ export function createApp(deps: AppDependencies): Express {
   if (deps.trace) app.post(PROVISION, deps.trace);
   app.post(PROVISION, measureEndpoint(deps.metrics, PROVISION), check, provision(deps));
   app.use(INTERNAL, check);
+  if (deps.auditReader) app.use(auditPages({ ...deps, reader: deps.auditReader }));
   app.use(() => {
     throw new HttpProblem(404, 'not_found', { error: '404 Not Found' });
   });
-  app.use(answerProblem);
+  app.use(answerProblems((res, { body }) => res.json(body)));
   return app;
 }
-
-const answerProblem: ErrorRequestHandler = (error: unknown, _req, res, next) => {
-  const problem = isUndecodablePath(error) ? NO_SUCH_NAMESPACE : problemOf(error);
-  note(res, { error_code: problem.code, ...(problem.status === 500 && { err: error }) });
-  if (res.headersSent) {
-    next(error);
-    return;
-  }
-  if (problem.retryAfter !== undefined) res.set('Retry-After', String(problem.retryAfter));
-  res.status(problem.status).json(problem.body);
-};
-
-const NO_SUCH_NAMESPACE = new HttpProblem(404, 'namespace_refused', { message: '404 Namespace Not Found' });
 
 function isDecodable(path: string): boolean {
   try {
@@ -56,9 +47,4 @@ function isDecodable(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Express could not decode `:id` (`%ff`), so no namespace is called that. */
-function isUndecodablePath(error: unknown): boolean {
-  return error instanceof URIError;
 }

@@ -1,14 +1,13 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Pool } from 'pg';
-import { findNamespaceById, findNamespaceByPath, type NamespaceAtDoor } from '../db/namespaces';
 import { supersededAnswer, type Answer } from '../domain/answer';
-import { fitsInt8, isPrimaryKey } from '../domain/namespaceId';
 import { checkNamespace } from '../domain/namespaceRules';
 import { parseSyncBody } from '../domain/syncRequest';
 import { workflowIdOf } from '../domain/syncInput';
 import type { Metrics } from '../metrics/metrics';
 import type { VerifyToken } from './auth/verifyToken';
 import { Deadline } from './deadline';
+import { findNamespace } from './findNamespace';
 import { countAnswer, countWaiting } from './measure';
 import { HttpProblem } from './problems';
 import { readJsonBody } from './readBody';
@@ -69,11 +68,6 @@ export function provision(route: ProvisionRoute): RequestHandler<{ id: string }>
     );
     sendAnswer(route, res, answer, 'run');
   };
-}
-
-async function findNamespace(pool: Pool, id: string): Promise<NamespaceAtDoor | null> {
-  if (isPrimaryKey(id)) return fitsInt8(id) ? findNamespaceById(pool, id) : null;
-  return id.isWellFormed() && !id.includes('\0') ? findNamespaceByPath(pool, id) : null;
 }
 
 function nameRun({ runUrl }: ProvisionRoute, res: Response, namespaceId: string, runId: string): void {

@@ -1,20 +1,32 @@
 import path from 'node:path';
 import type { RunningService } from './service';
 
-/** What a person needs to know once the service is up: where it is, and one line that provisions the demo group. */
-export function banner(service: RunningService, dataDir: string): string {
-  const { apiUrl, customersDotUrl, workerUrl, uiUrl, hasDemo } = service;
+/**
+ * What a person needs to know once the service is up: where it is, and one line that provisions the demo group.
+ * @param isTerminal whether a person reads it: a password that was made here is shown to nobody else
+ */
+export function banner(service: RunningService, dataDir: string, isTerminal: boolean): string {
+  const { apiUrl, customersDotUrl, workerUrl, uiUrl, auditReader, hasDemo } = service;
   const lines = ['', 'The namespace provisioner is up.'];
   if (apiUrl !== null) lines.push(`  API          ${apiUrl}`);
   if (customersDotUrl !== null) lines.push(`  CDot's side  ${customersDotUrl}`);
   if (workerUrl !== null) lines.push(`  Worker       ${workerUrl}`);
   if (uiUrl !== null) lines.push(`  Temporal UI  ${uiUrl}`);
-  if (apiUrl !== null && hasDemo)
+  if (apiUrl !== null && auditReader) {
+    const { user, password, file } = auditReader;
+    lines.push(`  Audit        ${apiUrl}/namespaces`);
+    if (file !== null)
+      lines.push(`               user ${user}, password ${isTerminal ? password : `in ${file}`}`);
+  }
+  if (apiUrl !== null && hasDemo) {
     lines.push(
       '',
       'Provision the demo group from another terminal:',
       `  ${demoCurl(apiUrl, tokenCommand(dataDir))}`,
+      'Then see what it got, when and why:',
+      `  ${apiUrl}/namespaces/demo-group`,
     );
+  }
   return [...lines, '', 'Ctrl-C stops it.', ''].join('\n');
 }
 

@@ -35,6 +35,7 @@ Environment:
   PROVISION_WAIT_MS           how long a request may take before it is answered 503 (10000)
   PROVISION_API_URL           where CustomersDot's side posts to; unset: the API on the same DATA_DIR
   SHUTDOWN_DELAY_MS           how long an API that is to stop still takes requests, not being ready (0)
+  AUDIT_USER, AUDIT_PASSWORD  who may read the audit pages; unset: not served, but on the embedded database made once
   DATA_DIR                    data of the embedded servers, signing keys (.data)
   LOG_LEVEL                   trace, debug, info, warn, error, fatal or silent (info)
   OTEL_EXPORTER_OTLP_ENDPOINT where spans are sent to, with other OTEL_…; unset: nothing is traced`;

@@ -11,6 +11,7 @@ import { EarlyAnswers } from '../temporal/earlyAnswers';
 import { runUrl } from '../temporal/links';
 import { ensureSearchAttributes } from '../temporal/searchAttributes';
 import { listen } from './api';
+import { openAuditReader, type AuditReader } from './auditReader';
 import type { Cleanups } from './cleanups';
 import { graceMs } from './grace';
 import type { Servers } from './localServers';
@@ -26,6 +27,8 @@ export interface Provisioning {
   /** Where a worker without an API serves its health; else null. */
   workerUrl: string | null;
   uiUrl: string;
+  /** Null: the audit pages are not served. */
+  auditReader: AuditReader | null;
 }
 
 /** Starts the parts `api` and `worker`, on GitLab's database and Temporal. */
@@ -69,10 +72,11 @@ export async function startProvisioning(
 
   const shared = { pool, temporal, searchable, checks, earlyAnswers };
   const workerUrl = parts.includes('worker') ? await startWorkerPart(options, shared, cleanups) : null;
-  if (!parts.includes('api')) return { apiUrl: null, workerUrl, uiUrl };
+  if (!parts.includes('api')) return { apiUrl: null, workerUrl, uiUrl, auditReader: null };
 
   const keys = config.subscriptionPortalUrl === null ? openSigningKeys(config.dataDir) : null;
   await keys?.(); // a damaged file is better found now
+  const auditReader = await openAuditReader(config);
   const address = { name: 'API', host: config.host, port: config.port, stopping, onProgress };
   const api = await listen(address, (url) =>
     createApp({
@@ -86,9 +90,10 @@ export async function startProvisioning(
       verifyToken: createTokenVerifier({ portalUrl: config.subscriptionPortalUrl ?? url }),
       runner: { client: temporal.client, turns: new Turns(), earlyAnswers, searchable },
       runUrl: (workflowId, runId) => runUrl(uiUrl, temporal.namespace, workflowId, runId),
+      ...(auditReader && { auditReader }),
       ...(keys && { issuer: createIssuerRouter(keys, () => url) }),
     }),
   );
   cleanups.add(() => api.stop(graceMs(config)));
-  return { apiUrl: api.url, workerUrl, uiUrl };
+  return { apiUrl: api.url, workerUrl, uiUrl, auditReader };
 }

@@ -1,3 +1,4 @@
+import type { AuditReader } from './auditReader';
 import { Cleanups } from './cleanups';
 import { startCustomersDotPart } from './customersDotPart';
 import { openServers } from './localServers';
@@ -11,6 +12,8 @@ export interface RunningService {
   customersDotUrl: string | null;
   workerUrl: string | null;
   uiUrl: string | null;
+  /** Who may read the audit pages; null: they are not served. */
+  auditReader: AuditReader | null;
   /** Whether the embedded demo group is there to be provisioned. */
   hasDemo: boolean;
   /** Stops everything in order: CustomersDot's side, requests, worker, connections, servers. */
@@ -40,6 +43,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
       customersDotUrl,
       workerUrl: provisioning?.workerUrl ?? null,
       uiUrl: provisioning?.uiUrl ?? null,
+      auditReader: provisioning?.auditReader ?? null,
       hasDemo: config.gitlabDatabaseUrl === null,
       stop: () => cleanups.run(),
     };

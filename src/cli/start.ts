@@ -46,7 +46,7 @@ export async function start(
     config.otlpEndpoint === null ? null : (await import('../tracing/tracing.js')).startTracing(log);
   const told = { log, logContext, metrics, tracing, stopping: stopping.signal, onProgress, onFatal };
   const service = await startService({ config, environment, parts, ...told });
-  onProgress(banner(service, config.dataDir));
+  onProgress(banner(service, config.dataDir, process.stderr.isTTY));
   const code = await ended;
   onProgress('stopping');
   setTimeout(() => process.exit(code), STOP_LIMIT_MS).unref();

@@ -30,6 +30,8 @@ export interface Config {
   failurePolicy: FailurePolicy;
   /** Milliseconds that a request may take, all in all. */
   waitMs: number;
+  /** Who may read the audit pages; null: nobody, or on the embedded database a user that is made once. */
+  audit: { user: string; password: string } | null;
   /** Absolute path. */
   dataDir: string;
   /** Absolute path of the folder where a fetched `temporal` CLI is kept. */
@@ -96,6 +98,11 @@ const schema = z.object({
   PROVISION_FAILURE_POLICY: oneOf(['compensate', 'independent'], 'compensate'),
   PROVISION_WAIT_MS: number(100, 600_000, 10_000),
   SHUTDOWN_DELAY_MS: number(0, 10_000, 0),
+  AUDIT_USER: z
+    .string()
+    .refine((value) => !value.includes(':'), { error: 'must not contain a colon' })
+    .optional(),
+  AUDIT_PASSWORD: z.string().optional(),
   DATA_DIR: z.string().default('.data'),
   OTEL_EXPORTER_OTLP_ENDPOINT: url('http:', 'https:'),
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),
@@ -134,12 +141,19 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     subscriptionPortalUrl: values.SUBSCRIPTION_PORTAL_URL ?? null,
     failurePolicy: values.PROVISION_FAILURE_POLICY,
     waitMs: values.PROVISION_WAIT_MS,
+    audit: auditConfig(values.AUDIT_USER, values.AUDIT_PASSWORD),
     dataDir: path.resolve(values.DATA_DIR),
     cacheDir: path.join(env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'), 'namespace-provisioner'),
     shutdownDelayMs: values.SHUTDOWN_DELAY_MS,
     logLevel: values.LOG_LEVEL,
     otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
   };
+}
+
+function auditConfig(user: string | undefined, password: string | undefined): Config['audit'] {
+  if (user === undefined && password === undefined) return null;
+  if (user !== undefined && password !== undefined) return { user, password };
+  throw new ConfigError('AUDIT_USER and AUDIT_PASSWORD must be set both, or neither of them');
 }
 
 /** A server of ours is used when one is named, directly or through a profile of the Temporal configuration file. */

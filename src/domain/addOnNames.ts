@@ -31,6 +31,11 @@ export function addOnEnum(name: string): number | undefined {
   return ENUM_OF_NAME.get(name);
 }
 
+/** The name of an add-on by its stored enum, the first of its names; undefined for one that is not known. */
+export function addOnName(addOn: number): string | undefined {
+  return [...ENUM_OF_NAME].find(([, value]) => value === addOn)?.[0];
+}
+
 /** The description for a `subscription_add_ons` row that has to be created (contract 4.4, rule 10). */
 export function addOnDescription(addOn: number): string {
   return DESCRIPTION_OF_ENUM.get(addOn) ?? `Add-on ${addOn}.`;

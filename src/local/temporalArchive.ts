@@ -1,6 +1,5 @@
 import { createWriteStream } from 'node:fs';
 import path from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { commandOutput } from './commandOutput';
 
@@ -30,7 +29,7 @@ export async function fetchOfficial(
     // The signal also covers the body: a connection that trickles must not hold the start for ever.
     const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
     if (!response.ok || response.body === null) throw new Error(`HTTP status ${response.status}`);
-    await pipeline(Readable.fromWeb(response.body), createWriteStream(archive));
+    await pipeline(response.body, createWriteStream(archive));
     await commandOutput('tar', ['-xzf', archive, '-C', directory, 'temporal'], env, 60_000);
   } catch (error) {
     // fetch says only "fetch failed"; what it was is in the cause.

@@ -1,0 +1,31 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { RequestHandler } from 'express';
+import { HttpProblem } from '../problems';
+
+/** Who may read the audit pages. */
+export interface AuditReader {
+  user: string;
+  password: string;
+}
+
+/**
+ * Lets only the reader in, by HTTP Basic (RFC 7617, in UTF-8). What was sent is compared in constant time.
+ * @throws HttpProblem 401, with the header that makes a browser ask for user and password
+ */
+export function onlyFor({ user, password }: AuditReader): RequestHandler {
+  const expected = digest(`${user}:${password}`);
+  return (req, res, next) => {
+    const [, encoded] = /^basic +([a-z0-9+/]+=*) *$/i.exec(req.get('authorization') ?? '') ?? [];
+    if (encoded !== undefined && timingSafeEqual(digest(Buffer.from(encoded, 'base64')), expected)) {
+      next();
+      return;
+    }
+    res.set('WWW-Authenticate', 'Basic realm="Audit pages", charset="UTF-8"');
+    throw new HttpProblem(401, 'audit_unauthorized', { error: '401 Unauthorized' });
+  };
+}
+
+/** Of one length whatever was sent, so that not even its length can be told from the time. */
+function digest(credentials: string | Buffer): Buffer {
+  return createHash('sha256').update(credentials).digest();
+}

@@ -1,0 +1,31 @@
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import type { Config } from '../config/config';
+import { createOnce } from '../issuer/secretFile';
+import { StartError } from './startError';
+
+/** Who may read the audit pages. */
+export interface AuditReader {
+  user: string;
+  password: string;
+  /** Where the password was made once and is kept; null: it is configured. */
+  file: string | null;
+}
+
+/**
+ * The reader who is configured; on the embedded database, where none is, a user whose password is made once and kept in
+ * `DATA_DIR`; else null: the pages are not served.
+ * @throws StartError when the file that keeps the password is empty
+ */
+export async function openAuditReader({
+  audit,
+  gitlabDatabaseUrl,
+  dataDir,
+}: Config): Promise<AuditReader | null> {
+  if (audit) return { ...audit, file: null };
+  if (gitlabDatabaseUrl !== null) return null;
+  const file = path.join(dataDir, 'audit', 'password');
+  const password = (await createOnce(file, `${randomBytes(18).toString('base64url')}\n`)).trim();
+  if (password === '') throw new StartError(`${file} is empty: delete it, then a new password is made`);
+  return { user: 'audit', password, file };
+}
