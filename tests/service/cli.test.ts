@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { testEnvironment } from '../support/environment';
-import { startServiceProcess } from '../support/serviceProcess';
+import { startServiceProcess, type ServiceProcess } from '../support/serviceProcess';
 
 const MAIN = path.join(__dirname, '../../dist/cli/main.js');
 const environment = testEnvironment();
@@ -159,12 +159,14 @@ describe('everything on one machine', () => {
     expect(first.progress()).toContain(`port ${port} is taken`);
     const { status, stdout } = await shell(demoCommand(first.progress()), env);
     expect([status, stdout]).toEqual([0, expect.stringContaining('{"status":"success","message":null')]);
+    const password = await openAuditPage(first, DATA_DIR);
     const begun = Date.now();
     expect(await first.stop('SIGINT')).toBe(0);
     expect(Date.now() - begun).toBeLessThan(10_000);
     expect(await processesOf(DATA_DIR)).toEqual([]);
 
     const second = await startServiceProcess(env);
+    expect(await openAuditPage(second, DATA_DIR)).toBe(password);
     const again = await shell(demoCommand(second.progress()).replace('"sync_id":1', '"sync_id":0.5'), env);
     expect(again.stdout).toBe('{"error":"sync_id is invalid"}');
     expect((await shell(demoCommand(second.progress()), env)).stdout).toContain('"status":"success"');
@@ -254,6 +256,22 @@ describe('logs', () => {
     expect(service.log()).not.toContain('987123');
   });
 });
+
+/** Opens the page that the banner names with the password that was made for it. @returns the password */
+async function openAuditPage(service: ServiceProcess, dataDir: string): Promise<string> {
+  const file = path.join(dataDir, 'audit', 'password');
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  const password = (await readFile(file, 'utf8')).trim();
+  // No terminal reads this banner, so it tells only where the password is.
+  expect(service.progress()).toContain(`user audit, password in ${file}`);
+  const [url = ''] = /http\S*\/namespaces\/demo-group$/m.exec(service.progress()) ?? [];
+  const page = await fetch(url, {
+    headers: { authorization: `Basic ${Buffer.from(`audit:${password}`).toString('base64')}` },
+  });
+  expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<h3>Sync 1 ')]);
+  expect(service.log() + service.progress()).not.toContain(password);
+  return password;
+}
 
 /** The command that the banner shows, with `npx provisioner` spelled for this checkout. */
 function demoCommand(progress: string): string {

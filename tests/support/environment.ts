@@ -20,6 +20,9 @@ export interface TestEnvironment {
   directory: string;
 }
 
+/** Who may read the audit pages of the service `compensate`. */
+export const AUDITOR = { user: 'auditor', password: 'pä:ss "wörd' };
+
 export const ENVIRONMENT_VARIABLE = 'PROVISIONER_TEST_ENVIRONMENT';
 
 /** What the global set-up made, for a test file. */

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { ENVIRONMENT_VARIABLE, type TestEnvironment } from './environment';
+import { AUDITOR, ENVIRONMENT_VARIABLE, type TestEnvironment } from './environment';
 import { installFaults } from './faults';
 import { createGitlabDatabase, startServers } from './servers';
 import { startServiceProcess } from './serviceProcess';
@@ -36,6 +36,8 @@ async function startAll(): Promise<void> {
         TEMPORAL_NAMESPACE: temporalNamespace,
         TEMPORAL_UI_URL: 'http://temporal.example',
         PROVISION_FAILURE_POLICY: policy,
+        // One of the two serves its audit pages.
+        ...(policy === 'compensate' && { AUDIT_USER: AUDITOR.user, AUDIT_PASSWORD: AUDITOR.password }),
       },
       ['--only', 'api,worker'],
     );

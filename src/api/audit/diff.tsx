@@ -28,10 +28,12 @@ export function StepDiff({ step }: { step: AuditedStep }): VNode {
 
 /** What its compensation made of a row. */
 function fateOf(
-  { section, after }: LedgerChange,
+  { section, before, after }: LedgerChange,
   { restored, entries }: NonNullable<AuditedStep['undo']>,
 ): string {
-  if (restored.some(({ table, key }) => table === after.table && key === after.key)) return 'put back';
+  if (restored.some(({ table, key }) => table === after.table && key === after.key)) {
+    return before.values === null ? 'removed again' : 'put back';
+  }
   const entry = entries[section];
   return entry?.status === 'error' ? entry.message : 'left as it was';
 }

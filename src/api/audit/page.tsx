@@ -56,7 +56,7 @@ export function Table(props: {
   children: ComponentChildren;
 }): VNode {
   return (
-    <div class="scroll" role="region" aria-label={props.name} tabindex={0}>
+    <div class="scroll" role="group" aria-label={props.name} tabindex={0}>
       <table>
         <caption>{props.caption}</caption>
         <thead>

@@ -39,13 +39,10 @@ function Outcomes(props: { title: string; none: string; rows: AuditedOutcome[]; 
         <Table
           name={title}
           caption="Newest first"
-          head={['Ended', 'Namespace', 'Sync', 'Outcome', 'Message', 'Run']}
+          head={['Namespace', 'Sync', 'Outcome', 'Message', 'Ended', 'Run']}
         >
           {rows.map(({ created_at, namespace_id, path, sync_id, outcome, workflow_id, run_id }) => (
             <tr>
-              <td>
-                <Time at={created_at} />
-              </td>
               <th scope="row">
                 <a href={`/namespaces/${namespace_id}`}>{path ?? `${namespace_id} (deleted)`}</a>
               </th>
@@ -54,6 +51,9 @@ function Outcomes(props: { title: string; none: string; rows: AuditedOutcome[]; 
                 <OutcomeBadge outcome={outcome} />
               </td>
               <td class="message">{outcome.message}</td>
+              <td>
+                <Time at={created_at} />
+              </td>
               <td>
                 <a href={runUrl(workflow_id, run_id)}>Temporal</a>
               </td>

@@ -42,6 +42,9 @@ describe('the configuration', () => {
     ['PROVISION_WAIT_MS', '-1'],
     ['PROVISION_API_URL', 'secret'],
     ['LOG_LEVEL', 'loud'],
+    ['AUDIT_USER', 'secret'],
+    ['AUDIT_USER', 'with:secret'],
+    ['AUDIT_PASSWORD', 'secret'],
   ])('refuses %s=%s, naming the variable and never showing the value', (name, value) => {
     const load = () => loadConfig({ [name]: value });
     expect(load).toThrow(ConfigError);
