@@ -2,7 +2,7 @@ import type { AuditedChange } from '../../db/auditRuns';
 import type { Table } from '../../domain/plan';
 
 /** A change of a number. Null: there was no row, or no limit. */
-export interface Point {
+interface Point {
   /** As PostgreSQL prints it, in UTC. */
   at: string;
   from: number | null;

@@ -58,7 +58,7 @@ describeInBrowser('the audit pages in a browser', (browser) => {
           await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
         ).toBeLessThanOrEqual(0);
         await page.evaluate(axe.source); // through the debugger: the page itself may run no script
-        const { violations, passes } = (await page.evaluate('axe.run()')) as AxeResults;
+        const { violations, passes } = await page.evaluate<AxeResults>('axe.run()');
         expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
         expect(passes.map(({ id }) => id)).toEqual(
           expect.arrayContaining(['color-contrast', 'landmark-one-main', 'page-has-heading-one', 'region']),

@@ -4,6 +4,7 @@ import { banner } from '../../../src/cli/banner';
 const SERVICE = {
   apiUrl: 'http://127.0.0.1:3000',
   customersDotUrl: null,
+  workerUrl: null,
   uiUrl: null,
   auditReader: { user: 'audit', password: 'made-once', file: '/data/audit/password' },
   hasDemo: true,

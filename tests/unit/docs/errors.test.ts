@@ -105,7 +105,7 @@ function tableOf(heading: string): string[][] {
 function files(directory: string): string[] {
   return readdirSync(path.join(ROOT, directory), { recursive: true })
     .map(String)
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => /\.tsx?$/.test(name))
     .map((name) => path.join(directory, name));
 }
 
