@@ -55,7 +55,7 @@ export async function startOnPostgres(
   const names = namespaces.flatMap((name) => ['--namespace', name]);
   const child = spawn(
     process.execPath,
-    [SCRIPT, '--postgres', postgresUrl, '--data-dir', dataDir, '--port', '0', ...names],
+    [SCRIPT, '--postgres', postgresUrl, '--data-dir', dataDir, ...names],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const ended = once(child, 'exit');

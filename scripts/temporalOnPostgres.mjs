@@ -9,7 +9,7 @@ import { startChild } from '../dist/local/childProcess.js';
 import { commandOutput } from '../dist/local/commandOutput.js';
 import { ensureDatabase } from '../dist/local/ensureDatabase.js';
 import { stopOrphan } from '../dist/local/pidFile.js';
-import { startOnFreePorts } from '../dist/local/ports.js';
+import { freePort, startOnFreePorts } from '../dist/local/ports.js';
 import { startPostgres } from '../dist/local/postgres.js';
 import { temporalCli } from '../dist/local/temporalCli.js';
 import { DYNAMIC_CONFIG } from '../dist/local/temporalFlags.js';
@@ -119,7 +119,7 @@ async function startServer(command, url, cli) {
   const pidFile = path.join(dataDir, 'temporal-server.pid');
   await stopOrphan(pidFile, (line) => line.includes('--allow-no-auth start'), STOP_SIGNALS);
   const preferred = { ...PORTS, FRONTEND_GRPC_PORT: Number(values.port) };
-  return startOnFreePorts(Object.values(preferred), HOST, async (ports) => {
+  return startOnFreePorts(await freeSet(Object.values(preferred)), HOST, async (ports) => {
     const server = await startChild({
       command,
       args: ['--allow-no-auth', 'start'],
@@ -146,6 +146,16 @@ async function startServer(command, url, cli) {
     }
     return { server, address };
   });
+}
+
+/** The server keeps ports as int2: one that the system picks for a taken one would be too high. */
+async function freeSet(preferred) {
+  for (const offset of [0, 10_000, 20_000]) {
+    const ports = preferred.map((port) => port + offset);
+    const free = await Promise.all(ports.map(async (port) => (await freePort(port, HOST)) === port));
+    if (free.every(Boolean)) return ports;
+  }
+  throw new Error(`the ports ${preferred.join(', ')} are taken, and so are those 10000 and 20000 higher`);
 }
 
 /** Resolves when the namespace can be used: the server's parts learn of a new one one after the other. */
