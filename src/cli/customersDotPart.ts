@@ -45,7 +45,7 @@ export async function startCustomersDotPart(
       retryBaseMs: customersDot.retryBaseMs,
       timeoutMs: config.waitMs + BEYOND_THE_WAIT_MS,
     }),
-    'CUSTOMERS_DOT_DATABASE_URL cannot be used, or its role may not create tables',
+    'CUSTOMERS_DOT_DATABASE_URL cannot be used, or its role may not bring its tables up to date (run "provisioner migrate" as one that may)',
   );
   cleanups.add(() => part.stop());
   const address = { name: "CustomersDot's side", host: config.host, port: customersDot.port, onProgress };

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { migrateCustomersDot } from '../cdot/migrate';
 import { ResyncRefused } from '../cdot/syncs';
 import { ConfigError, loadConfig } from '../config/config';
 import { migrateProvisioning } from '../db/migrate';
@@ -8,6 +9,7 @@ import { RotationRefused } from '../issuer/rotate';
 import { signToken } from '../issuer/token';
 import { LocalServerError } from '../local/errors';
 import { keysCommand } from './keysCommand';
+import { createLog } from './log';
 import { PARTS } from './parts';
 import { findRuntime } from './runtimeFile';
 import { parseParts, start } from './start';
@@ -61,18 +63,24 @@ program
 program
   .command('migrate')
   .description(
-    "Brings the schema provisioning of GITLAB_DATABASE_URL up to date; GitLab's own tables stay as they are.",
+    "Brings the schema provisioning of GITLAB_DATABASE_URL up to date, and the tables in CUSTOMERS_DOT_DATABASE_URL if that is set. GitLab's own tables stay as they are.",
   )
   .action(async () => {
     const config = loadConfig(environment);
     const url = config.gitlabDatabaseUrl ?? (await findRuntime(config.dataDir)).gitlabDatabaseUrl;
-    if (url === null) {
+    const customersDotUrl = config.customersDotDatabaseUrl;
+    if (url === null && customersDotUrl === null) {
       throw new ConfigError(
         'GITLAB_DATABASE_URL is not set and no service runs here: set it, or run "npm start" first',
       );
     }
-    const applied = await migrateProvisioning(url);
-    console.log(applied.length === 0 ? 'Up to date.' : `Applied ${applied.join(', ')}.`);
+    const report = (applied: string[]) =>
+      applied.length === 0 ? 'Up to date.' : `Applied ${applied.join(', ')}.`;
+    if (url !== null) console.log(report(await migrateProvisioning(url)));
+    if (customersDotUrl !== null) {
+      const applied = await migrateCustomersDot(customersDotUrl, createLog('warn'));
+      console.log(`CustomersDot's database: ${report(applied)}`);
+    }
   });
 
 program

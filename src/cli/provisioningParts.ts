@@ -43,7 +43,7 @@ export async function startProvisioning(
   onProgress('migrating schema provisioning');
   await orExplain(
     migrateProvisioning(databaseUrl),
-    'GITLAB_DATABASE_URL cannot be used, or its role may not create the schema provisioning',
+    'GITLAB_DATABASE_URL cannot be used, or its role may not bring the schema provisioning up to date (run "provisioner migrate" as one that may)',
   );
   const pool = createPool({
     url: databaseUrl,

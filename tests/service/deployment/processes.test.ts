@@ -18,12 +18,15 @@ import { fullSync } from '../../support/syncs';
 import { CustomersDot } from '../cdot/support/cdot';
 import { createTemporalNamespace } from '../../support/temporalServer';
 import { createDatabase } from '../sections/support/ownService';
+import { createLogin, migrateAndGrant } from './support/logins';
 
 // Two APIs behind a balancer, two workers, CustomersDot's side: each a process, as they are deployed.
 const NAME = 'processes';
 const { adminUrl, directory, temporalAddress, temporalCli } = testEnvironment();
 
 let env: Record<string, string>;
+/** Of the databases, each with the rights of that part only. */
+let urls: Record<'api' | 'worker' | 'cdot', string>;
 let balancer: Balancer;
 let cdot: CustomersDot;
 /** CustomersDot's side issues the tokens: its address stays the same over restarts. */
@@ -36,7 +39,7 @@ const workers: ServiceProcess[] = [];
 let locker: DatabaseConnection | undefined;
 
 async function start(part: 'api' | 'worker'): Promise<ServiceProcess> {
-  const service = await startServiceProcess(env, ['--only', part]);
+  const service = await startServiceProcess({ ...env, GITLAB_DATABASE_URL: urls[part] }, ['--only', part]);
   if (part === 'api') await takeIn(service.apiUrl);
   (part === 'api' ? apis : workers).push(service);
   return service;
@@ -45,7 +48,7 @@ async function start(part: 'api' | 'worker'): Promise<ServiceProcess> {
 async function startCustomersDot(): Promise<void> {
   portal = await cdot.start({
     ...{ CUSTOMERS_DOT_PORT: new URL(portalUrl).port, SUBSCRIPTION_PORTAL_URL: portalUrl },
-    PROVISION_API_URL: balancer.url,
+    ...{ PROVISION_API_URL: balancer.url, CUSTOMERS_DOT_DATABASE_URL: urls.cdot },
   });
 }
 
@@ -73,12 +76,19 @@ beforeAll(async () => {
   ]);
   portalUrl = `http://127.0.0.1:${port}`;
   env = {
-    ...{ DATA_DIR, GITLAB_DATABASE_URL: databaseUrl, SUBSCRIPTION_PORTAL_URL: portalUrl },
+    ...{ DATA_DIR, SUBSCRIPTION_PORTAL_URL: portalUrl },
     ...{ TEMPORAL_ADDRESS: temporalAddress, TEMPORAL_NAMESPACE: temporalNamespace },
     ...{ SHUTDOWN_DELAY_MS: '1000', LOG_LEVEL: 'warn' },
   };
   balancer = await startBalancer();
   cdot = await CustomersDot.create(`${NAME}_cdot`);
+  await migrateAndGrant(databaseUrl, 'GITLAB_DATABASE_URL');
+  await migrateAndGrant(cdot.databaseUrl, 'CUSTOMERS_DOT_DATABASE_URL');
+  urls = {
+    api: await createLogin(databaseUrl, 'provisioner_reader', `${NAME}_api`),
+    worker: await createLogin(databaseUrl, 'provisioner_worker', `${NAME}_worker`),
+    cdot: await createLogin(cdot.databaseUrl, 'provisioner_customers_dot', `${NAME}_cdot`),
+  };
   await Promise.all([startCustomersDot(), start('api'), start('api'), start('worker'), start('worker')]);
   const { dataDir } = cdot;
   const service = { apiUrl: balancer.url, databaseUrl, dataDir, temporalNamespace };

@@ -20,13 +20,14 @@ export interface OwnService {
 /**
  * @param name of the database, and the beginning of the Temporal namespace's: letters and underscores, one for each
  *   test file
- * @param prepare done to the Temporal namespace before the service starts
+ * @param prepare done to the Temporal namespace and the database before the service starts; may return another URL
+ *   of the database for the service to use
  * @param variables of the environment, besides those that every service under test has
  */
 export async function startOwnService(
   name: string,
   policy: 'compensate' | 'independent' = 'compensate',
-  prepare: (temporalNamespace: string) => Promise<void> = () => Promise.resolve(),
+  prepare: (temporalNamespace: string, databaseUrl: string) => Promise<string | void> = () => Promise.resolve(),
   variables: Record<string, string> = {},
 ): Promise<OwnService> {
   const environment = testEnvironment();
@@ -36,12 +37,12 @@ export async function startOwnService(
     createTemporalNamespace(environment.temporalCli, environment.temporalAddress, name),
     mkdir(dataDir),
   ]);
-  await prepare(temporalNamespace);
+  const urlOfService = (await prepare(temporalNamespace, databaseUrl)) ?? databaseUrl;
   const start = (more: Record<string, string>) =>
     startServiceProcess(
       {
         DATA_DIR: dataDir,
-        GITLAB_DATABASE_URL: databaseUrl,
+        GITLAB_DATABASE_URL: urlOfService,
         TEMPORAL_ADDRESS: environment.temporalAddress,
         TEMPORAL_NAMESPACE: temporalNamespace,
         TEMPORAL_UI_URL: 'http://temporal.example',

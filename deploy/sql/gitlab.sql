@@ -1,0 +1,76 @@
+-- What the service may do in GitLab's database: the columns that it reads and writes, and nothing else.
+-- Run it as the owner of the tables after every `provisioner migrate`; running it again changes nothing.
+-- The roles cannot log in. Make a login of your own for each process, and put it into one of them:
+--   CREATE ROLE provisioner_worker_1 LOGIN PASSWORD '…' IN ROLE provisioner_worker;
+
+DO $$
+DECLARE
+  name text;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['provisioner_reader', 'provisioner_worker'] LOOP
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+      EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+    END IF;
+  END LOOP;
+END $$;
+
+-- The API, and people who look into the ledger: they read.
+GRANT USAGE ON SCHEMA provisioning TO provisioner_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA provisioning TO provisioner_reader;
+GRANT SELECT (id, type, path, parent_id, organization_id) ON namespaces TO provisioner_reader;
+
+-- The worker, also together with an API in one process: it reads the same, and writes.
+GRANT provisioner_reader TO provisioner_worker;
+
+GRANT INSERT, UPDATE ON provisioning.fences TO provisioner_worker;
+GRANT INSERT, UPDATE (undone_at, undo_result) ON provisioning.ledger TO provisioner_worker;
+GRANT INSERT, UPDATE (released_at), DELETE ON provisioning.outbox TO provisioner_worker;
+
+GRANT SELECT (id, name, plan_name_uid) ON plans TO provisioner_worker;
+
+GRANT SELECT (shared_runners_minutes_limit, extra_shared_runners_minutes_limit, last_ci_minutes_notification_at,
+    last_ci_minutes_usage_notification_level, updated_at),
+  UPDATE (shared_runners_minutes_limit, extra_shared_runners_minutes_limit, last_ci_minutes_notification_at,
+    last_ci_minutes_usage_notification_level, updated_at)
+  ON namespaces TO provisioner_worker;
+
+GRANT SELECT (namespace_id, duo_nano_features_enabled, seat_control), UPDATE (duo_nano_features_enabled, seat_control)
+  ON namespace_settings TO provisioner_worker;
+
+GRANT SELECT (id, namespace_id, date, notification_level), UPDATE (notification_level)
+  ON ci_namespace_monthly_usages TO provisioner_worker;
+
+-- Rows that are inserted are recorded whole, and deleted by a compensation, which locks them before: hence SELECT of
+-- all columns, DELETE, and UPDATE of a column also where no row is ever updated.
+GRANT SELECT, DELETE,
+  INSERT (namespace_id, additional_purchased_storage_size, additional_purchased_storage_ends_on),
+  UPDATE (additional_purchased_storage_size, additional_purchased_storage_ends_on)
+  ON namespace_limits TO provisioner_worker;
+
+GRANT SELECT, DELETE,
+  INSERT (namespace_id, hosted_plan_id, hosted_plan_name_uid, start_date, end_date, trial_starts_on, trial_ends_on,
+    seats, max_seats_used, trial, auto_renew, contract_overages_allowed, updated_at),
+  UPDATE (hosted_plan_id, hosted_plan_name_uid, start_date, end_date, trial_starts_on, trial_ends_on, seats,
+    max_seats_used, max_seats_used_changed_at, seats_owed, trial, auto_renew, contract_overages_allowed,
+    updated_at)
+  ON gitlab_subscriptions TO provisioner_worker;
+
+GRANT SELECT, DELETE,
+  INSERT (created_at, gitlab_subscription_id, gitlab_subscription_created_at, gitlab_subscription_updated_at,
+    namespace_id, hosted_plan_id, hosted_plan_name_uid, start_date, end_date, trial_starts_on, trial_ends_on, seats,
+    max_seats_used, seats_in_use, trial, auto_renew, trial_extension_type, contract_overages_allowed, change_type),
+  UPDATE (change_type)
+  ON gitlab_subscription_histories TO provisioner_worker;
+
+GRANT SELECT, DELETE, INSERT (name, description, updated_at), UPDATE (updated_at)
+  ON subscription_add_ons TO provisioner_worker;
+
+GRANT SELECT, DELETE,
+  INSERT (subscription_add_on_id, subscription_add_on_uid, namespace_id, organization_id, quantity, started_at,
+    expires_on, purchase_xid, trial, updated_at),
+  UPDATE (subscription_add_on_id, subscription_add_on_uid, quantity, started_at, expires_on, purchase_xid, trial,
+    updated_at)
+  ON subscription_add_on_purchases TO provisioner_worker;
+
+GRANT USAGE ON SEQUENCE gitlab_subscriptions_id_seq, gitlab_subscription_histories_id_seq, subscription_add_ons_id_seq,
+  subscription_add_on_purchases_id_seq TO provisioner_worker;
