@@ -29,6 +29,7 @@ Environment:
   CUSTOMERS_DOT_MAX_ATTEMPTS  how often it tries to send a sync (25)
   CUSTOMERS_DOT_RETRY_BASE_MS its wait before the second try, doubled with each further one (2000)
   WORKER_PORT                 where a worker without an API serves its health (3002)
+  WORKER_BUILD_ID             the version of the worker's code, for Temporal's worker versioning; unset: unversioned
   TEMPORAL_ADDRESS            Temporal, with TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_…; unset: a local server
   TEMPORAL_CLI_PATH           the temporal CLI that runs the local server; unset: found or fetched
   TEMPORAL_UI_URL             the Temporal UI that answers link to

@@ -55,6 +55,7 @@ export async function startWorkerPart(
   const started = await startWorker(temporal, activities, {
     activity: [measureActivities(metrics), nameInLog(logContext)],
     tracing,
+    buildId: config.workerBuildId,
   });
   worker = started;
   started.done.catch((error: unknown) => onFatal(`the worker died: ${String(error)}`));

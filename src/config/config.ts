@@ -16,6 +16,8 @@ export interface Config {
   customersDot: CustomersDotConfig;
   /** Where a worker without an API serves its health. */
   workerPort: number;
+  /** Names the worker's code to Temporal, whose worker versioning is then used; null: it is not. */
+  workerBuildId: string | null;
   /** Where CustomersDot's side posts to; null: the API of this data directory. */
   provisionApiUrl: string | null;
   /** Null: the local dev server. */
@@ -89,6 +91,7 @@ const schema = z.object({
   CUSTOMERS_DOT_MAX_ATTEMPTS: number(1, 1_000, 25),
   CUSTOMERS_DOT_RETRY_BASE_MS: number(1, 3_600_000, 2_000),
   WORKER_PORT: number(0, 65_535, 3002),
+  WORKER_BUILD_ID: z.string().max(200, 'must not be longer than 200 characters').optional(),
   PROVISION_API_URL: url('http:', 'https:'),
   TEMPORAL_ADDRESS: z.string().optional(),
   TEMPORAL_NAMESPACE: z.string().default('default'),
@@ -133,6 +136,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
       retryBaseMs: values.CUSTOMERS_DOT_RETRY_BASE_MS,
     },
     workerPort: values.WORKER_PORT,
+    workerBuildId: values.WORKER_BUILD_ID ?? null,
     provisionApiUrl: values.PROVISION_API_URL ?? null,
     temporal: temporalConfig(env as Record<string, string>, values.TEMPORAL_NAMESPACE),
     temporalNamespace: values.TEMPORAL_NAMESPACE,

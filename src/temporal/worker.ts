@@ -1,8 +1,13 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { Worker, type ActivityInterceptorsFactory, type InjectedSinks } from '@temporalio/worker';
+import {
+  Worker,
+  type ActivityInterceptorsFactory,
+  type InjectedSinks,
+  type WorkerDeploymentOptions,
+} from '@temporalio/worker';
 import type { Activities } from '../activities';
-import { TASK_QUEUE } from '../workflows/names';
+import { DEPLOYMENT, TASK_QUEUE } from '../workflows/names';
 import type { TemporalConnection } from './connection';
 
 // Made by the build: compiling workflows at each start would cost seconds.
@@ -10,8 +15,10 @@ const BUNDLE = path.join(__dirname, '../../dist/workflow-bundle.js');
 // The same workflow code, with what makes spans of it.
 const TRACED_BUNDLE = path.join(__dirname, '../../dist/workflow-bundle-traced.js');
 
-/** What watches a worker at work. */
-export interface Watching {
+/** What a worker is told about itself, and what watches it at work. */
+export interface WorkerSettings {
+  /** The version of the code: runs stay with the version that began them. Null: unversioned. */
+  buildId: string | null;
   /** They see every execution of an activity. */
   activity: ActivityInterceptorsFactory[];
   /** Null: nothing is traced. */
@@ -31,7 +38,7 @@ export interface RunningWorker {
 export async function startWorker(
   { connection, namespace }: TemporalConnection,
   activities: Activities,
-  { activity, tracing }: Watching,
+  { activity, tracing, buildId }: WorkerSettings,
 ): Promise<RunningWorker> {
   const codePath = tracing ? TRACED_BUNDLE : BUNDLE;
   if (!existsSync(codePath)) throw new Error(`${codePath} is missing: run "npm run build"`);
@@ -43,6 +50,7 @@ export async function startWorker(
     activities,
     interceptors: { activity: tracing ? [tracing.activity, ...activity] : activity },
     ...(tracing && { sinks: tracing.sinks }),
+    ...(buildId !== null && { workerDeploymentOptions: versionOf(buildId) }),
     shutdownGraceTime: '10s',
     maxConcurrentWorkflowTaskExecutions: 100,
     maxConcurrentLocalActivityExecutions: 100,
@@ -57,5 +65,13 @@ export async function startWorker(
       await done;
     },
     done,
+  };
+}
+
+function versionOf(buildId: string): WorkerDeploymentOptions {
+  return {
+    version: { deploymentName: DEPLOYMENT, buildId },
+    useWorkerVersioning: true,
+    defaultVersioningBehavior: 'PINNED',
   };
 }

@@ -26,8 +26,9 @@ const START_LIMIT_MS = 60_000;
 export async function startServiceProcess(
   env: Record<string, string>,
   args: string[] = [],
+  main = MAIN,
 ): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [MAIN, 'start', ...args], {
+  const child = spawn(process.execPath, [main, 'start', ...args], {
     env: {
       PATH: process.env['PATH'] ?? '',
       HOME: process.env['HOME'] ?? '',
