@@ -93,7 +93,9 @@ afterAll(async () => {
   await Runtime.instance().shutdown();
 });
 
+/** The version that a run ended on; its answer may be there before its end. */
 async function versionOf(namespaceId: string): Promise<string | null | undefined> {
+  await temporal.handle(namespaceId).result();
   const { raw } = await temporal.handle(namespaceId).describe();
   return raw.workflowExecutionInfo?.versioningInfo?.deploymentVersion?.buildId;
 }

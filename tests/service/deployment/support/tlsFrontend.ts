@@ -44,7 +44,7 @@ export async function startTlsFrontend(target: string): Promise<TlsFrontend> {
     calls.push({ client: String(subject?.CN), headers });
     const far = back.request(headers);
     let trailers = {};
-    far.on('trailers', (sent) => (trailers = sent));
+    far.on('trailers', (sent: IncomingHttpHeaders) => (trailers = sent));
     far.on('response', (answer, flags) => {
       const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
       near.respond(answer, { endStream, waitForTrailers: !endStream });
