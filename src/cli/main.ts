@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { pino } from 'pino';
 import { migrateCustomersDot } from '../cdot/migrate';
 import { ResyncRefused } from '../cdot/syncs';
 import { ConfigError, loadConfig } from '../config/config';
@@ -9,7 +10,6 @@ import { RotationRefused } from '../issuer/rotate';
 import { signToken } from '../issuer/token';
 import { LocalServerError } from '../local/errors';
 import { keysCommand } from './keysCommand';
-import { createLog } from './log';
 import { PARTS } from './parts';
 import { findRuntime } from './runtimeFile';
 import { parseParts, start } from './start';
@@ -79,7 +79,7 @@ program
       applied.length === 0 ? 'Up to date.' : `Applied ${applied.join(', ')}.`;
     if (url !== null) console.log(report(await migrateProvisioning(url)));
     if (customersDotUrl !== null) {
-      const applied = await migrateCustomersDot(customersDotUrl, createLog('warn'));
+      const applied = await migrateCustomersDot(customersDotUrl, pino({ level: 'silent' }));
       console.log(`CustomersDot's database: ${report(applied)}`);
     }
   });

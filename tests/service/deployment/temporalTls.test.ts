@@ -5,7 +5,8 @@ import { ServiceClient } from '../../support/client';
 import { testEnvironment } from '../../support/environment';
 import { startServiceProcess } from '../../support/serviceProcess';
 import { fullSync } from '../../support/syncs';
-import { createDatabase, createTemporalNamespace } from '../sections/support/ownService';
+import { createTemporalNamespace } from '../../support/temporalServer';
+import { createDatabase } from '../sections/support/ownService';
 import { startTlsFrontend, type TlsFrontend } from './support/tlsFrontend';
 
 const NAME = 'temporal_tls';
@@ -13,11 +14,12 @@ const { adminUrl, directory, temporalAddress, temporalCli } = testEnvironment();
 
 let frontend: TlsFrontend;
 let databaseUrl: string;
+let temporalNamespace: string;
 let env: Record<string, string>;
 beforeAll(async () => {
   const DATA_DIR = path.join(directory, NAME);
   await mkdir(DATA_DIR);
-  [frontend, databaseUrl] = await Promise.all([
+  [frontend, databaseUrl, temporalNamespace] = await Promise.all([
     startTlsFrontend(temporalAddress),
     createDatabase(adminUrl, NAME),
     createTemporalNamespace(temporalCli, temporalAddress, NAME),
@@ -28,7 +30,11 @@ beforeAll(async () => {
   };
   env = {
     ...{ DATA_DIR, GITLAB_DATABASE_URL: databaseUrl },
-    ...{ TEMPORAL_ADDRESS: frontend.address, TEMPORAL_NAMESPACE: NAME, TEMPORAL_API_KEY: 'a-secret-key' },
+    ...{
+      TEMPORAL_ADDRESS: frontend.address,
+      TEMPORAL_NAMESPACE: temporalNamespace,
+      TEMPORAL_API_KEY: 'a-secret-key',
+    },
     TEMPORAL_TLS_SERVER_NAME: 'temporal.example',
     TEMPORAL_TLS_SERVER_CA_CERT_PATH: await file('ca.pem', frontend.ca),
     TEMPORAL_TLS_CLIENT_CERT_PATH: await file('client.pem', frontend.clientCert),
@@ -42,7 +48,7 @@ test('a Temporal with TLS, a client certificate and an API key is used, given by
   const { apiUrl } = service;
   const client = await ServiceClient.for({
     ...{ apiUrl, databaseUrl },
-    ...{ dataDir: env['DATA_DIR'] ?? '', temporalNamespace: NAME },
+    ...{ dataDir: env['DATA_DIR'] ?? '', temporalNamespace },
   });
   const id = await client.createNamespace();
   expect((await client.provision(id, fullSync(2), 1)).status).toBe(200);

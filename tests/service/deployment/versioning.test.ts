@@ -14,8 +14,9 @@ import { startServiceProcess, type ServiceProcess } from '../../support/serviceP
 import { fullSync } from '../../support/syncs';
 import { TemporalProbe } from '../../support/temporal';
 import { changedWorkflows, type ChangedWorkflows } from '../../unit/workflows/support/changedWorkflows';
-import { createDatabase, createTemporalNamespace } from '../sections/support/ownService';
-import { historyOf } from '../workflow/support/history';
+import { createTemporalNamespace } from '../../support/temporalServer';
+import { createDatabase } from '../sections/support/ownService';
+import { historyIn } from '../workflow/support/history';
 
 const NAME = 'versioning';
 const ROOT = path.join(__dirname, '../../..');
@@ -29,6 +30,7 @@ const CHANGE = [
 ];
 
 let env: Record<string, string>;
+let temporalNamespace: string;
 let client: ServiceClient;
 let temporal: TemporalProbe;
 let changed: ChangedWorkflows;
@@ -55,7 +57,7 @@ async function nextRelease(): Promise<string> {
 
 async function setCurrent(buildId: string): Promise<void> {
   const version = ['--deployment-name', DEPLOYMENT, '--build-id', buildId, '--yes'];
-  const server = ['--namespace', NAME, '--address', temporalAddress];
+  const server = ['--namespace', temporalNamespace, '--address', temporalAddress];
   const set = () =>
     promisify(execFile)(temporalCli, ['worker', 'deployment', 'set-current-version', ...version, ...server]);
   // The server learns of a version some time after its first worker has begun to poll.
@@ -64,26 +66,26 @@ async function setCurrent(buildId: string): Promise<void> {
 
 beforeAll(async () => {
   const DATA_DIR = path.join(directory, NAME);
-  const [databaseUrl, workflows] = await Promise.all([
+  const [databaseUrl, workflows, createdNamespace] = await Promise.all([
     createDatabase(adminUrl, NAME),
     changedWorkflows(CHANGE),
     createTemporalNamespace(temporalCli, temporalAddress, NAME),
     mkdir(DATA_DIR),
   ]);
-  changed = workflows;
+  [changed, temporalNamespace] = [workflows, createdNamespace];
   env = {
     DATA_DIR,
     GITLAB_DATABASE_URL: databaseUrl,
     TEMPORAL_ADDRESS: temporalAddress,
-    TEMPORAL_NAMESPACE: NAME,
+    TEMPORAL_NAMESPACE: temporalNamespace,
   };
   env['PROVISION_WAIT_MS'] = '30000';
   const [api] = await Promise.all([start('api', '', ROOT), start('worker', '1', ROOT)]);
   await installFaults(databaseUrl);
   await setCurrent('1');
   const { apiUrl } = api;
-  client = await ServiceClient.for({ apiUrl, databaseUrl, dataDir: DATA_DIR, temporalNamespace: NAME });
-  temporal = await TemporalProbe.of(NAME);
+  client = await ServiceClient.for({ apiUrl, databaseUrl, dataDir: DATA_DIR, temporalNamespace });
+  temporal = await TemporalProbe.in(temporalNamespace);
 }, 60_000);
 afterAll(async () => {
   await temporal?.close();
@@ -115,7 +117,7 @@ test('an incompatible change is rolled out: open runs end on the old code, new o
   expect((await waiting).status).toBe(200);
   expect(await versionOf(open)).toBe('1');
 
-  const [old, fresh] = [await historyOf(NAME, open), await historyOf(NAME, begun)];
+  const [old, fresh] = [await historyIn(temporalNamespace, open), await historyIn(temporalNamespace, begun)];
   expect([old.includes('TIMER_STARTED'), fresh.includes('TIMER_STARTED')]).toEqual([false, true]);
   expect(old + fresh).not.toContain('WORKFLOW_TASK_FAILED');
   // What would have become of the open run without versions.

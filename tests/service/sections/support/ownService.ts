@@ -27,7 +27,8 @@ export interface OwnService {
 export async function startOwnService(
   name: string,
   policy: 'compensate' | 'independent' = 'compensate',
-  prepare: (temporalNamespace: string, databaseUrl: string) => Promise<string | void> = () => Promise.resolve(),
+  prepare: (temporalNamespace: string, databaseUrl: string) => Promise<string | void> = () =>
+    Promise.resolve(),
   variables: Record<string, string> = {},
 ): Promise<OwnService> {
   const environment = testEnvironment();
