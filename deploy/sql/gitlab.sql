@@ -7,7 +7,7 @@ DO $$
 DECLARE
   name text;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['provisioner_reader', 'provisioner_worker'] LOOP
+  FOREACH name IN ARRAY ARRAY['provisioner_reader', 'provisioner_auditor', 'provisioner_worker'] LOOP
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
       EXECUTE format('CREATE ROLE %I NOLOGIN', name);
     END IF;
@@ -18,6 +18,19 @@ END $$;
 GRANT USAGE ON SCHEMA provisioning TO provisioner_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA provisioning TO provisioner_reader;
 GRANT SELECT (id, type, path, parent_id, organization_id) ON namespaces TO provisioner_reader;
+
+-- An API that serves the audit pages, which show what a namespace has now.
+GRANT provisioner_reader TO provisioner_auditor;
+GRANT SELECT (name, shared_runners_minutes_limit, extra_shared_runners_minutes_limit) ON namespaces TO provisioner_auditor;
+GRANT SELECT (namespace_id, hosted_plan_id, seats, seats_in_use, max_seats_used, start_date, end_date, trial,
+    trial_starts_on, trial_ends_on, auto_renew, contract_overages_allowed)
+  ON gitlab_subscriptions TO provisioner_auditor;
+GRANT SELECT (id, name) ON plans TO provisioner_auditor;
+GRANT SELECT (namespace_id, additional_purchased_storage_size, additional_purchased_storage_ends_on)
+  ON namespace_limits TO provisioner_auditor;
+GRANT SELECT (id, name) ON subscription_add_ons TO provisioner_auditor;
+GRANT SELECT (namespace_id, subscription_add_on_id, quantity, started_at, expires_on, purchase_xid, trial)
+  ON subscription_add_on_purchases TO provisioner_auditor;
 
 -- The worker, also together with an API in one process: it reads the same, and writes.
 GRANT provisioner_reader TO provisioner_worker;

@@ -10,27 +10,33 @@ import { createLogin, execute, migrateAndGrant } from './support/logins';
 import { startStatementTap, type StatementTap } from './support/statementTap';
 
 const NAME = 'grants';
-const ROLE = 'provisioner_worker';
 const LOGIN = 'grants_login';
 
 let service: OwnService;
 let tap: StatementTap;
 let asRole: Pool;
+/** The statements that syncs took; later ones are those of the audit pages. */
+let ofSyncs: Set<string>;
 beforeAll(async () => {
-  service = await startOwnService(NAME, 'compensate', async (_temporalNamespace, ownerUrl) => {
-    await migrateAndGrant(ownerUrl, 'GITLAB_DATABASE_URL');
-    await installFaults(ownerUrl);
-    // The triggers of tests run with the role's rights, too.
-    await execute(ownerUrl, [
-      'CREATE TABLE users (id bigint, email text)',
-      'GRANT SELECT ON test_faults TO PUBLIC',
-    ]);
-    const url = new URL(await createLogin(ownerUrl, ROLE, LOGIN));
-    tap = await startStatementTap(Number(url.port));
-    url.port = String(tap.port);
-    asRole = createPool({ url: url.href, applicationName: 'test', max: 2, onError: () => undefined });
-    return url.href;
-  });
+  service = await startOwnService(
+    NAME,
+    'compensate',
+    async (_temporalNamespace, ownerUrl) => {
+      await migrateAndGrant(ownerUrl, 'GITLAB_DATABASE_URL');
+      await installFaults(ownerUrl);
+      // The triggers of tests run with the role's rights, too.
+      await execute(ownerUrl, [
+        'CREATE TABLE users (id bigint, email text)',
+        'GRANT SELECT ON test_faults TO PUBLIC',
+      ]);
+      const url = new URL(await createLogin(ownerUrl, 'provisioner_worker, provisioner_auditor', LOGIN));
+      tap = await startStatementTap(Number(url.port));
+      url.port = String(tap.port);
+      asRole = createPool({ url: url.href, applicationName: 'test', max: 2, onError: () => undefined });
+      return url.href;
+    },
+    { AUDIT_USER: 'auditor', AUDIT_PASSWORD: 'secret' },
+  );
 }, 60_000);
 afterAll(async () => {
   await asRole?.end();
@@ -130,46 +136,63 @@ describe('a service whose role has the grants of deploy/sql/gitlab.sql', () => {
     expect(service.log()).not.toContain('42501');
   }, 60_000);
 
-  test('needs every one of them: without it a statement of these syncs is refused', async () => {
-    const { db } = service.client;
-    const statements = [...tap.statements].filter((text) =>
-      /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)/.test(text),
+  test('shows the audit pages', async () => {
+    ofSyncs = new Set(tap.statements);
+    const authorization = `Basic ${Buffer.from('auditor:secret').toString('base64')}`;
+    const { apiUrl } = service.client.service;
+    const [{ id } = { id: '' }] = await service.client.rows<{ id: string }>(
+      'SELECT max(namespace_id) AS id FROM gitlab_subscriptions',
     );
-    const privileges = await granted();
-    expect(privileges.length).toBeGreaterThan(50);
-    const admin = await db.connect();
-    const isRefused = async (statement: string) => {
-      await admin.query('SAVEPOINT before');
-      // The rights are checked before a plan is made, so nothing is carried out.
-      const outcome = await admin.query(`EXPLAIN (GENERIC_PLAN) ${statement}`).then(
-        () => null,
-        (error: Error & { code?: string }) => error,
-      );
-      await admin.query('ROLLBACK TO before');
-      if (outcome !== null && outcome.code !== '42501') throw outcome;
-      return outcome !== null;
-    };
-    const refusals = async (revoke: string) => {
-      await admin.query(`BEGIN; ${revoke}; SET LOCAL ROLE ${LOGIN}`);
-      try {
-        for (const statement of statements) if (await isRefused(statement)) return 1;
-        return 0;
-      } finally {
-        await admin.query('ROLLBACK');
-      }
-    };
-    expect(await refusals('SELECT 1')).toBe(0);
-    const needless: string[] = [];
-    for (const privilege of privileges) {
-      if ((await refusals(`REVOKE ${privilege}`)) === 0) needless.push(privilege);
+    for (const page of ['/namespaces', `/namespaces/${id}`]) {
+      expect((await fetch(apiUrl + page, { headers: { authorization } })).status).toBe(200);
     }
-    admin.release();
-    expect(needless).toEqual([]);
-  }, 60_000);
+  });
+
+  test.each([
+    ['syncs', 'provisioner_worker', ['provisioner_worker', 'provisioner_reader']],
+    ['audit pages', 'provisioner_auditor', ['provisioner_auditor']],
+  ])(
+    'needs every grant for %s: without it a statement is refused',
+    async (what, role, grantees) => {
+      const seen = [...tap.statements].filter((text) => /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)/.test(text));
+      const statements = seen.filter((text) => ofSyncs.has(text) === (what === 'syncs'));
+      const admin = await service.client.db.connect();
+      const isRefused = async (statement: string) => {
+        await admin.query('SAVEPOINT before');
+        // The rights are checked before anything is carried out, and EXPLAIN carries nothing out.
+        const outcome = await admin.query(`EXPLAIN (GENERIC_PLAN) ${statement}`).then(
+          () => null,
+          (error: Error & { code?: string }) => error,
+        );
+        await admin.query('ROLLBACK TO before');
+        if (outcome !== null && outcome.code !== '42501') throw outcome;
+        return outcome !== null;
+      };
+      const isAnyRefused = async (change: string) => {
+        await admin.query(`BEGIN; ${change}; SET LOCAL ROLE ${role}`);
+        try {
+          for (const statement of statements) if (await isRefused(statement)) return true;
+          return false;
+        } finally {
+          await admin.query('ROLLBACK');
+        }
+      };
+      expect(await isAnyRefused('SELECT 1')).toBe(false);
+      const privileges = await granted(grantees);
+      expect(privileges.length).toBeGreaterThan(20);
+      const needless: string[] = [];
+      for (const privilege of privileges) {
+        if (!(await isAnyRefused(`REVOKE ${privilege}`))) needless.push(privilege);
+      }
+      admin.release();
+      expect(needless).toEqual([]);
+    },
+    60_000,
+  );
 
   test.each([
     ['read of people', 'SELECT email FROM users'],
-    ['read of a column that no sync is about', 'SELECT name FROM namespaces'],
+    ['read of a column that no sync is about', 'SELECT created_at FROM namespaces'],
     ['write of such a column', `UPDATE namespaces SET path = 'x'`],
     ['new namespace', `INSERT INTO namespaces (name, path, organization_id) VALUES ('x', 'x', 1)`],
     ['deletion of a namespace', 'DELETE FROM namespaces'],
@@ -186,11 +209,11 @@ describe('a service whose role has the grants of deploy/sql/gitlab.sql', () => {
     await expect(asRole.query(sql)).rejects.toMatchObject({ code: '42501' });
   });
 
-  test('the role of the API reads only', async () => {
+  test('the roles of the API read only', async () => {
     const admin = await service.client.db.connect();
     const { rows } = await admin.query(
       `SELECT DISTINCT privilege_type FROM information_schema.column_privileges
-       WHERE grantee = 'provisioner_reader'`,
+       WHERE grantee IN ('provisioner_reader', 'provisioner_auditor')`,
     );
     admin.release();
     expect(rows).toEqual([{ privilege_type: 'SELECT' }]);
@@ -198,17 +221,19 @@ describe('a service whose role has the grants of deploy/sql/gitlab.sql', () => {
 });
 
 /** What was granted, in the words of GRANT: whole tables, then columns. */
-async function granted(): Promise<string[]> {
-  const own = `nspname IN ('public', 'provisioning') AND rolname IN ('${ROLE}', 'provisioner_reader')`;
+async function granted(grantees: string[]): Promise<string[]> {
+  const own = `nspname IN ('public', 'provisioning') AND rolname = ANY ($1)`;
   const tables = await service.client.rows<{ grant: string }>(
     `SELECT format('%s ON %s FROM %I', privilege_type, pg_class.oid::regclass, rolname) AS grant
      FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace, aclexplode(relacl)
      JOIN pg_roles ON pg_roles.oid = grantee WHERE relkind = 'r' AND ${own}`,
+    [grantees],
   );
   const columns = await service.client.rows<{ grant: string }>(
     `SELECT format('%s (%I) ON %s FROM %I', privilege_type, attname, pg_class.oid::regclass, rolname) AS grant
      FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace,
        aclexplode(attacl) JOIN pg_roles ON pg_roles.oid = grantee WHERE ${own}`,
+    [grantees],
   );
   return [...tables, ...columns].map(({ grant }) => grant);
 }
