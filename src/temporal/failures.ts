@@ -24,13 +24,15 @@ export function invalidRequestFailure(request: InvalidRequest): ApplicationFailu
 }
 
 function permanent(type: string, message: string, detail: unknown): ApplicationFailure {
-  return ApplicationFailure.create({
+  const failure = ApplicationFailure.create({
     type,
     message,
     nonRetryable: true,
     details: [detail],
     category: ApplicationFailureCategory.BENIGN,
   });
+  failure.stack = ''; // expected: where in our code it was found out tells nobody anything
+  return failure;
 }
 
 /**

@@ -1,10 +1,16 @@
-import { ApplicationFailure, CancellationScope, isCancellation } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  isCancellation,
+  setCurrentDetails,
+} from '@temporalio/workflow';
 import { answerOf, supersededAnswer, type Answer } from '../domain/answer';
 import { askedSections } from '../domain/askedSections';
 import { FAILURE, type SectionEntries } from '../domain/failures';
 import { askedSteps, type Step } from '../domain/steps';
 import type { Admission, Opening, Outcome, StepInput, StepResult } from '../domain/sync';
 import { execute, executeLocally, executeVisibly, permanentCause } from './activityCalls';
+import { Details } from './details';
 import { stepSummary, undoSummary } from './summaries';
 
 /** How the steps ended: with an answer, or with a failure that is none (cancellation, a bug). */
@@ -19,6 +25,7 @@ export interface Progress {
   recorded: Outcome | null;
   /** Whether writes were taken back. */
   isCompensated: boolean;
+  details: Details;
 }
 
 /** The steps of a sync, and what undoes them. */
@@ -38,7 +45,8 @@ export interface Saga {
  * @param newerSync the id of a newer sync that asked this run to stop, or null
  */
 export function createSaga(opening: Opening, newerSync: () => number | null): Saga {
-  const progress: Progress = { run: opening, admission: null, recorded: null, isCompensated: false };
+  const details = new Details();
+  const progress: Progress = { run: opening, admission: null, recorded: null, isCompensated: false, details };
   const entries: SectionEntries = {};
   const begun: Step[] = [];
 
@@ -51,6 +59,7 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
           return;
         }
         Object.assign(entries, undone.entries);
+        details.undone(undone);
         progress.isCompensated ||= undone.restored.length > 0 || undone.kept.length > 0;
       }
     });
@@ -64,6 +73,8 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
   const done = ({ admission, answer, ...result }: StepResult) => {
     if (admission) admitted(admission);
     if (answer) progress.recorded = answer;
+    details.changed(result);
+    setCurrentDetails(details.text(progress.recorded));
     Object.assign(entries, result.entries);
   };
 

@@ -4,6 +4,7 @@ import {
   isCancellation,
   setHandler,
   defineSignal,
+  setCurrentDetails,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -64,6 +65,7 @@ async function recordedOutcome(saga: Saga, ending: Ending): Promise<Outcome> {
       throw internalFailure(error as Error);
     }
   }
+  setCurrentDetails(progress.details.text(outcome));
   makeSearchable(progress, outcome);
   return outcome;
 }
@@ -100,11 +102,13 @@ function endRun(outcome: Outcome, ending: Ending): Answer {
   }
   if (outcome.status !== 'error') return outcome;
   // A refused sync is a failed run: that is how people look for it, and the message shows in every list.
-  throw ApplicationFailure.create({
+  const refused = ApplicationFailure.create({
     type: FAILURE.refused,
     message: outcome.message ?? 'refused',
     nonRetryable: true,
     details: [outcome],
     category: ApplicationFailureCategory.BENIGN,
   });
+  refused.stack = ''; // where in our code it was refused tells nobody anything
+  throw refused;
 }

@@ -166,6 +166,28 @@ describe('a run reads like a record', () => {
     );
   });
 
+  test('its details hold the outcome and each column before and after; what a caller sent stays text', async () => {
+    const id = await client.createNamespace();
+    await client.provision(id, { base_product: { seats: 4 } }, 1);
+    const addOn = { quantity: 2, started_on: '2026-01-01', expires_on: '2027-01-01', purchase_xid: '[a](b)|<i>' };
+    await client.provision(id, { base_product: { seats: 5 }, add_on_purchases: { duo_pro: [addOn] } }, 2);
+    await temporal.ended(id);
+    const { currentDetails } = await temporal
+      .handle(id)
+      .query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    expect(currentDetails).toContain('**success**');
+    expect(currentDetails).toMatch(/\| `gitlab_subscriptions` \d+ \| `seats` \| 4 \| 5 \|/);
+    expect(currentDetails).toContain('| `purchase_xid` | new row | \\[a\\]\\(b\\)\\|\\<i\\> |');
+  });
+
+  test('a refused one tells no place in the code', async () => {
+    const id = await client.createNamespace();
+    await client.provision(id, { base_product: { seats: -1 } }, 1);
+    const text = JSON.stringify(await temporal.events(id));
+    expect(text).toContain('SyncRefused');
+    expect(text).not.toMatch(/src\/workflows|dist\//);
+  });
+
   test('a sync that goes well takes one workflow task', async () => {
     const id = await client.createNamespace();
     await client.provision(id, fullSync(2), 1);
