@@ -169,7 +169,12 @@ describe('a run reads like a record', () => {
   test('its details hold the outcome and each column before and after; what a caller sent stays text', async () => {
     const id = await client.createNamespace();
     await client.provision(id, { base_product: { seats: 4 } }, 1);
-    const addOn = { quantity: 2, started_on: '2026-01-01', expires_on: '2027-01-01', purchase_xid: '[a](b)|<i>' };
+    const addOn = {
+      quantity: 2,
+      started_on: '2026-01-01',
+      expires_on: '2027-01-01',
+      purchase_xid: '[a](b)|<i>',
+    };
     await client.provision(id, { base_product: { seats: 5 }, add_on_purchases: { duo_pro: [addOn] } }, 2);
     await temporal.ended(id);
     const { currentDetails } = await temporal
