@@ -73,7 +73,7 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
   const done = ({ admission, answer, ...result }: StepResult) => {
     if (admission) admitted(admission);
     if (answer) progress.recorded = answer;
-    details.changed(result);
+    details.changed(result.changes);
     setCurrentDetails(details.text(progress.recorded));
     Object.assign(entries, result.entries);
   };

@@ -1,4 +1,4 @@
-import type { Outcome, StepResult, UndoResult } from '../domain/sync';
+import type { Change, Outcome, UndoResult } from '../domain/sync';
 
 /**
  * What a run has done so far, for the people who look at it: Markdown that the UI shows as the run's current details.
@@ -7,48 +7,52 @@ import type { Outcome, StepResult, UndoResult } from '../domain/sync';
 export class Details {
   private readonly lines: string[] = [];
 
-  /** The rows that a step changed, with each column's value before and after. */
-  changed({ changes }: Pick<StepResult, 'changes'>): void {
+  /** The rows that a step changed: each column's value before and after, of a new row those that are set. */
+  changed(changes: Change[]): void {
     for (const { table, key, before, after } of changes) {
-      for (const [column, value] of Object.entries(after ?? {})) {
-        if (before?.[column] === value) continue;
-        const was = before === null ? 'new row' : code(before[column]);
-        this.add(`| \`${table}\` ${key} | \`${column}\` | ${was} | ${code(value)} |`);
-      }
+      const columns = Object.entries(after ?? {}).filter(([column]) => !TIMESTAMPS.includes(column));
+      const text = before
+        ? columns.map(
+            ([column, value]) => `${escaped(column)} ${shown(before[column])} → **${shown(value)}**`,
+          )
+        : columns.flatMap(([column, value]) =>
+            value === null ? [] : [`${escaped(column)} ${shown(value)}`],
+          );
+      this.lines.push(`**${escaped(table)} ${key}**${before ? '' : ' (new)'}: ${text.join(', ')}`);
     }
   }
 
   /** The rows that a compensation put back, and those that it had to leave. */
   undone({ restored, kept }: UndoResult): void {
-    for (const { table, key } of restored) this.add(`| \`${table}\` ${key} | | | put back |`);
-    for (const { table, key } of kept) this.add(`| \`${table}\` ${key} | | | **left**: changed since |`);
+    for (const { table, key } of restored) this.lines.push(`**${escaped(table)} ${key}**: put back`);
+    for (const { table, key } of kept)
+      this.lines.push(`**${escaped(table)} ${key}**: left, as it was changed since`);
   }
 
   /** @param outcome null while there is none */
   text(outcome: Outcome | null): string {
-    const head = outcome
-      ? `**${outcome.status}**${outcome.message ? `: ${escaped(outcome.message)}` : ''}`
-      : 'running';
-    if (this.lines.length === 0) return `${head}\n\nNo row was changed.`;
-    return [head, '', '| Row | Column | Before | After |', '| --- | --- | --- | --- |', ...this.lines].join(
-      '\n',
-    );
-  }
-
-  // A request may name hundreds of add-ons; whoever wants them all opens the steps.
-  private add(line: string): void {
-    if (this.lines.length < MAX_LINES) this.lines.push(line);
-    else this.lines[MAX_LINES] = '| … | | | |';
+    const message = outcome?.message ? `: ${escaped(outcome.message)}` : '';
+    const rows = this.lines.length > 0 ? this.lines.slice(0, MAX_LINES) : ['No row was changed.'];
+    const more = this.lines.length > MAX_LINES ? [`… and ${this.lines.length - MAX_LINES} more rows`] : [];
+    return [
+      `**${outcome?.status ?? 'running'}**${message}`,
+      '',
+      ...[...rows, ...more].map((row) => `- ${row}`),
+    ].join('\n');
   }
 }
 
-const MAX_LINES = 100;
+// A request may name hundreds of add-ons; whoever wants them all opens the steps.
+const MAX_LINES = 50;
 
-const code = (value: unknown) => (value === null || value === undefined ? '–' : escaped(String(value)));
+// They change with each write and say nothing that the run's own times do not.
+const TIMESTAMPS = ['created_at', 'updated_at'];
 
-/** A value must not end its cell, nor become a link or an image. */
+const shown = (value: unknown) => (value === null || value === undefined ? 'none' : escaped(String(value)));
+
+/** What was sent must stay text: neither a link nor an image, nor the end of its line. */
 const escaped = (text: string) =>
   text
-    .replace(/[\\`*_{}[\]<>()#+!|~]/g, '\\$&')
     .replace(/\s+/g, ' ')
-    .slice(0, 200);
+    .slice(0, 300)
+    .replace(/[\\`*_{}[\]<>()#!|~&]/g, '\\$&');

@@ -81,6 +81,10 @@ describeInBrowser("Temporal's UI", (browser) => {
       return /"before": \{/.test(text) && /"seats": 4/.test(text) && /"after": \{/.test(text);
     }, 'the values before and after are shown');
     await shoot(page, 'run');
+    await page.getByText('User Metadata').first().click();
+    const details = page.frameLocator('iframe').last().getByRole('listitem');
+    await details.filter({ hasText: /gitlab_subscriptions \d+: seats 4 → 5/ }).waitFor();
+    await shoot(page, 'details');
     await page.close();
   }, 60_000);
 

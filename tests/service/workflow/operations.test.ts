@@ -181,8 +181,8 @@ describe('a run reads like a record', () => {
       .handle(id)
       .query<{ currentDetails: string }>('__temporal_workflow_metadata');
     expect(currentDetails).toContain('**success**');
-    expect(currentDetails).toMatch(/\| `gitlab_subscriptions` \d+ \| `seats` \| 4 \| 5 \|/);
-    expect(currentDetails).toContain('| `purchase_xid` | new row | \\[a\\]\\(b\\)\\|\\<i\\> |');
+    expect(currentDetails).toMatch(/\*\*gitlab\\_subscriptions \d+\*\*: seats 4 → \*\*5\*\*/);
+    expect(currentDetails).toMatch(/\(new\): .*purchase\\_xid \\\[a\\\]\\\(b\\\)\\\|\\<i\\>/);
   });
 
   test('a refused one tells no place in the code', async () => {
