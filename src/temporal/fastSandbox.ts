@@ -10,7 +10,6 @@ import { isMainThread } from 'node:worker_threads';
  * - each promise is given a stack trace, for the query `__stack_trace`. It answers nothing with this preload.
  */
 if (!isMainThread) {
-  // eslint-disable-next-line @typescript-eslint/unbound-method
   const { runInContext } = Script.prototype;
   Script.prototype.runInContext = function (context, options) {
     return runInContext.call(this, context, { ...options, timeout: undefined }) as unknown;

@@ -1,3 +1,4 @@
+import type { ColumnValues } from '../domain/plan';
 import type { Change, Outcome, UndoResult } from '../domain/sync';
 
 /**
@@ -48,7 +49,8 @@ const MAX_LINES = 50;
 // They change with each write and say nothing that the run's own times do not.
 const TIMESTAMPS = ['created_at', 'updated_at'];
 
-const shown = (value: unknown) => (value === null || value === undefined ? 'none' : escaped(String(value)));
+const shown = (value: ColumnValues[string] | undefined) =>
+  value === null || value === undefined ? 'none' : escaped(String(value));
 
 /** What was sent must stay text: neither a link nor an image, nor the end of its line. */
 const escaped = (text: string) =>

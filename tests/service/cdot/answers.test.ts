@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { loadSigningKeys } from '../../../src/issuer/keys';
+import { eventually } from '../../support/eventually';
 import { attrs, CustomersDot } from './support/cdot';
 import {
   done,
@@ -101,6 +102,7 @@ describe('422 is partially failed, logged with its details, and not tried again'
     expect(attempts).toMatchObject([
       { state: 'partially_failed', http_status: 422, message: 'no storage left', payload },
     ]);
+    await eventually(async () => logged(sync.id).length > 0, 'the attempt is logged'); // after it is stored
     expect(logged(sync.id)).toMatchObject([
       { severity: 'WARN', state: 'partially_failed', reason: 'no storage left', details: payload },
     ]);
@@ -134,6 +136,7 @@ test.each([
 ])('%d fails without another try and is logged as an error', async (status, body, message) => {
   const { attempts, sync } = await sendTo(json(status, body));
   expect(attempts).toMatchObject([{ state: 'failed', http_status: status, message, retry_at: null }]);
+  await eventually(async () => logged(sync.id).length > 0, 'the attempt is logged'); // after it is stored
   expect(logged(sync.id)).toMatchObject([{ severity: 'ERROR', reason: message }]);
 });
 
