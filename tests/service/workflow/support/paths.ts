@@ -120,6 +120,7 @@ export const COMPENSATE: Record<string, Path> = {
 
   superseded_at_admission: async (ground) => {
     await ground.client.provision(ground.id, fullSync(3), 5);
+    await ground.temporal.ended(ground.id);
     await byHand((id) => ({ namespace_id: id, sync_id: 4, provision: fullSync(3) }))(ground);
   },
   superseded_at_the_fence: stuckAt('upsertAddOnPurchases', 'upsertAddOnPurchases', ({ client, id }) =>
