@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { tapWay } from './tappedWay';
 
 /** A way to PostgreSQL that counts the statements that go over it. */
 export interface StatementCounter {
@@ -12,38 +11,14 @@ export interface StatementCounter {
 /** @param url of a database */
 export async function startStatementCounter(url: string): Promise<StatementCounter> {
   const { hostname, port } = new URL(url);
-  const sockets = new Set<Socket>();
   let count = 0;
-  const server = createServer((near) => {
-    const far = connect(Number(port), hostname);
-    near.on(
-      'data',
-      messageCounter((type) => (count += type === SYNC || type === QUERY ? 1 : 0)),
-    );
-    for (const socket of [near, far]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined); // always followed by close
-      socket.on('close', () => {
-        sockets.delete(socket);
-        near.destroy();
-        far.destroy();
-      });
-    }
-    near.pipe(far);
-    far.pipe(near);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const way = await tapWay(hostname, Number(port), () =>
+    messageCounter((type) => (count += type === SYNC || type === QUERY ? 1 : 0)),
+  );
   return {
-    port: (server.address() as AddressInfo).port,
+    ...way,
     get count() {
       return count;
-    },
-    close: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
     },
   };
 }

@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { tapWay } from '../../support/tappedWay';
 
 /** A way to a gRPC server that counts the calls that go over it. */
 export interface RpcCounter {
@@ -12,37 +11,16 @@ export interface RpcCounter {
 /** @param address of the server, without TLS */
 export async function startRpcCounter(address: string): Promise<RpcCounter> {
   const [host = '', port] = address.split(':');
-  const sockets = new Set<Socket>();
   let calls = 0;
-  const server = createServer((near) => {
-    const far = connect(Number(port), host);
-    const count = frameCounter((type) => (calls += type === HEADERS ? 1 : 0));
-    near.on('data', count);
-    for (const socket of [near, far]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined); // always followed by close
-      socket.on('close', () => {
-        sockets.delete(socket);
-        near.destroy();
-        far.destroy();
-      });
-    }
-    near.pipe(far);
-    far.pipe(near);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const way = await tapWay(host, Number(port), () =>
+    frameCounter((type) => (calls += type === HEADERS ? 1 : 0)),
+  );
   return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    address: `127.0.0.1:${way.port}`,
     get calls() {
       return calls;
     },
-    close: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
+    close: way.close,
   };
 }
 
