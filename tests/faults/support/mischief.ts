@@ -92,6 +92,8 @@ const MENU = [
   ...Object.keys(FAULTS).filter((name) => !/^kill (worker|API|both)$/.test(name)),
 ];
 
+const MOST_FAULTS = 40;
+
 /**
  * Does harm, one fault after the other, until told to stop. The next one strikes when both parts are up again: what
  * is dead already cannot be killed, and nobody recovers faster than a process starts.
@@ -103,7 +105,8 @@ export async function makeMischief(
   isOver: () => boolean,
 ): Promise<string[]> {
   const done: string[] = [];
-  while (!isOver()) {
+  // Bounded: on a busy machine each fault may cost more time than the syncs gain between two of them.
+  while (!isOver() && done.length < MOST_FAULTS) {
     await pause(random, 50, 900);
     await eventually(async () => cluster.api.isUp && cluster.worker.isUp, 'API and worker are up', 60_000);
     const name = random.pick(MENU);
