@@ -50,7 +50,9 @@ export async function applySections(
       };
       const plan = await planSection(section, provision, { ...context, write }, plans[section]);
       if (plan.messages.length > 0 && policy === 'compensate') throw new Refused(plan.messages.join(', '));
-      await Promise.all(plan.writes.map(write)); // in this order: they travel together, on one connection
+      // In this order: they travel together, on one connection. Counted only when all have been done.
+      const written = await Promise.all(plan.writes.map((planned) => writeNamed(tx, planned, clock.now)));
+      done.changes.push(...written.map((change) => ({ section, ...change })));
       done.followUps.push(...plan.followUps);
       done.entries[section] =
         plan.messages.length > 0

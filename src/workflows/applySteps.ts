@@ -74,7 +74,7 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
     if (admission) admitted(admission);
     if (answer) progress.recorded = answer;
     details.changed(result.changes);
-    setCurrentDetails(details.text(progress.recorded));
+    if (!answer) setCurrentDetails(details.text(null)); // the end sets them once more
     Object.assign(entries, result.entries);
   };
 
