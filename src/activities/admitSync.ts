@@ -29,7 +29,7 @@ export async function admitSync(deps: ActivityDependencies, opening: Opening): P
   return withSecondTry(() =>
     withTransaction(deps.pool, async (tx) => {
       const admitted = await admit(tx, deps, input, run);
-      if (!admitted) return (await findSteps(tx, run)).get(ADMISSION)?.result as Admission;
+      if (!admitted) return (await findSteps(tx, run, [ADMISSION])).get(ADMISSION)?.result as Admission;
       await recordSteps(tx, run, [admitted.entry]);
       return admitted.admission;
     }),
@@ -61,7 +61,7 @@ export async function admit(
   const [namespace, unfinishedRun, steps] = await Promise.all([
     findNamespaceById(tx, input.namespace_id),
     findUnfinishedRun(tx, run),
-    findSteps(tx, run),
+    findSteps(tx, run, null),
   ]);
   if (steps.size > 0) return null;
   const found = checkNamespace(namespace);

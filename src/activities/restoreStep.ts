@@ -31,7 +31,7 @@ export async function restoreStep(
   let isFirst = false;
   const undone = await withTransaction(deps.pool, async (tx) => {
     await lockFence(tx, run); // for the lock only: also an overtaken run takes back what it wrote
-    const steps = await findSteps(tx, run);
+    const steps = await findSteps(tx, run, [step, OUTCOME]);
     const outcome = steps.get(OUTCOME);
     if (outcome) return { recorded: outcome.result as Outcome };
     const recorded = steps.get(step);

@@ -66,7 +66,10 @@ async function stepTransaction(tx: Tx, attempt: Attempt): Promise<StepResult> {
     if (opened) return opened;
   }
 
-  const [{ overtakenBy, ...clock }, recorded] = await Promise.all([passFence(tx, run), findSteps(tx, run)]);
+  const [{ overtakenBy, ...clock }, recorded] = await Promise.all([
+    passFence(tx, run),
+    findSteps(tx, run, [step.step, OUTCOME, ...('opens' in call ? [ADMISSION] : [])]),
+  ]);
   const own = recorded.get(step.step);
   // An undone step must stay undone: this is an attempt that the workflow gave up on.
   if (own?.undoResult) throw supersededFailure(null);

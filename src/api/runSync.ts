@@ -1,5 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError, type Client, type WorkflowHandle } from '@temporalio/client';
+import type { Pool } from 'pg';
+import { hasOutcome } from '../db/ledger';
 import type { Answer } from '../domain/answer';
 import type { SyncInput } from '../domain/sync';
 import { workflowIdOf } from '../domain/syncInput';
@@ -15,6 +17,8 @@ import type { Turns } from './turns';
 
 export interface SyncRunner {
   client: Client;
+  /** GitLab's database. */
+  pool: Pool;
   earlyAnswers: EarlyAnswers;
   turns: Turns;
   /** Whether the server has our search attributes. */
@@ -118,7 +122,7 @@ interface OtherRun {
 
 /** @returns the run that was started or joined, or the other run that is in the way */
 async function tryOnce(
-  { client, searchable }: SyncRunner,
+  { client, pool, searchable }: SyncRunner,
   input: SyncInput,
   memo: RunMemo,
   deadline: Deadline,
@@ -144,7 +148,9 @@ async function tryOnce(
       }
       const { runId, status, memo: other } = await client.workflow.getHandle(workflowId).describe();
       if (status.name !== 'RUNNING') continue; // it has just ended
-      if (other?.['digest'] === memo.digest) return { id: runId, isHere: false };
+      // Not one that has its outcome and is only being closed: its answer says nothing of the rows as they are now.
+      const isSame = other?.['digest'] === memo.digest;
+      if (isSame && !(await hasOutcome(pool, workflowId, runId))) return { id: runId, isHere: false };
       const syncId = typeof other?.['sync_id'] === 'number' ? other['sync_id'] : null;
       return { handle: client.workflow.getHandle(workflowId, runId, { followRuns: false }), syncId };
     }

@@ -88,7 +88,7 @@ export async function startProvisioning(
       trace: tracing?.request ?? null,
       waitMs: config.waitMs,
       verifyToken: createTokenVerifier({ portalUrl: config.subscriptionPortalUrl ?? url }),
-      runner: { client: temporal.client, turns: new Turns(), earlyAnswers, searchable },
+      runner: { client: temporal.client, pool, turns: new Turns(), earlyAnswers, searchable },
       runUrl: (workflowId, runId) => runUrl(uiUrl, temporal.namespace, workflowId, runId),
       ...(auditReader && { auditReader }),
       ...(keys && { issuer: createIssuerRouter(keys, () => url) }),

@@ -1,3 +1,4 @@
+import type { Pool } from 'pg';
 import type { SectionName } from '../domain/sections';
 import type { RunIdentity } from './fence';
 import type { Tx } from './pool';
@@ -55,10 +56,17 @@ export async function recordSteps(tx: Tx, run: RunIdentity, entries: LedgerEntry
 
 const FIND = `
   SELECT step, before, after, result, outbox_ids::text[] AS outbox_ids, undo_result
-  FROM provisioning.ledger WHERE run_id = $1 AND workflow_id = $2`;
+  FROM provisioning.ledger WHERE run_id = $1 AND workflow_id = $2 AND ($3::text[] IS NULL OR step = ANY ($3))`;
 
-/** The steps of this run that have taken effect, by name. */
-export async function findSteps(tx: Tx, run: RunIdentity): Promise<Map<string, RecordedStep>> {
+/**
+ * The steps of this run that have taken effect, by name.
+ * @param steps the names to look for, as the images of others may be large; null: all
+ */
+export async function findSteps(
+  tx: Tx,
+  run: RunIdentity,
+  steps: string[] | null,
+): Promise<Map<string, RecordedStep>> {
   type Image = RowImage & { section: SectionName };
   const { rows } = await tx.query<{
     step: string;
@@ -67,7 +75,7 @@ export async function findSteps(tx: Tx, run: RunIdentity): Promise<Map<string, R
     result: unknown;
     outbox_ids: string;
     undo_result: unknown;
-  }>(FIND, [run.runId, run.workflowId]);
+  }>(FIND, [run.runId, run.workflowId, steps]);
   return new Map(
     rows.map((row) => [
       row.step,
@@ -82,6 +90,15 @@ export async function findSteps(tx: Tx, run: RunIdentity): Promise<Map<string, R
       },
     ]),
   );
+}
+
+/** Whether a run has its outcome: what it answers was decided then, whatever has been written since. */
+export async function hasOutcome(pool: Pool, workflowId: string, runId: string): Promise<boolean> {
+  const { rows } = await pool.query(
+    `SELECT 1 FROM provisioning.ledger WHERE run_id = $1 AND workflow_id = $2 AND step = 'recordOutcome'`,
+    [runId, workflowId],
+  );
+  return rows.length > 0;
 }
 
 /** Marks a step as undone, in the transaction that undid it. */

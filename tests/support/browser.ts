@@ -1,26 +1,14 @@
-import { accessSync, constants } from 'node:fs';
-import path from 'node:path';
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import { chromium, type Browser } from 'playwright-core';
+import { findProgram } from './findProgram';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const MAC_OS = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome';
 const MISSING = 'no Chromium here: install the package chromium, or set CHROMIUM_PATH to the browser';
 
 /** The browser of this machine: `CHROMIUM_PATH`, or the first one on `PATH`, or macOS' application; else null. */
-function findChromium({ CHROMIUM_PATH, PATH = '' }: NodeJS.ProcessEnv): string | null {
-  if (CHROMIUM_PATH) return CHROMIUM_PATH;
-  const onPath = PATH.split(path.delimiter).flatMap((folder) => NAMES.map((name) => path.join(folder, name)));
-  return [...onPath, MAC_OS].find(isExecutable) ?? null;
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+function findChromium({ CHROMIUM_PATH, PATH }: NodeJS.ProcessEnv): string | null {
+  return CHROMIUM_PATH || findProgram(NAMES, [MAC_OS], PATH);
 }
 
 /**

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ServiceClient } from '../../support/client';
+import { eventually } from '../../support/eventually';
 import { fullSync } from '../../support/syncs';
 import { TemporalProbe } from '../../support/temporal';
+import { recordOutcomeOf } from './support/outcome';
 import { resetRun } from './support/reset';
 
 let client: ServiceClient;
@@ -36,6 +38,24 @@ describe('one sync of a namespace runs at a time', () => {
     const answers = await Promise.all([first, again]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
     expect(answers[0].headers.get(RUN_ID)).toBe(answers[1].headers.get(RUN_ID));
+  });
+
+  test('the same request does not join a run that has its outcome: it is applied again when that has ended', async () => {
+    const id = await client.createNamespace();
+    await client.fault(id, 'namespace_limits', '40001');
+    const first = client.provision(id, fullSync(3), 1);
+    const { attempt } = await temporal.pendingActivity(id, 'updateNamespaceLimits');
+    // As it is between an early answer and the end of its run.
+    await recordOutcomeOf(client, id);
+    const again = client.provision(id, fullSync(3), 1);
+    await eventually(
+      async () => (await temporal.pendingActivity(id, 'updateNamespaceLimits')).attempt > attempt + 1,
+      'time enough to join',
+    );
+    await client.heal(id);
+    expect((await again).status).toBe(200);
+    expect((await again).headers.get(RUN_ID)).not.toBe((await first).headers.get(RUN_ID));
+    expect((await client.snapshot(id))['namespace_limits']).toHaveLength(1);
   });
 
   test('a different request waits for its turn and is then applied', async () => {

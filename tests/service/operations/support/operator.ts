@@ -1,9 +1,10 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { accessSync, constants, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { testEnvironment } from '../../../support/environment';
+import { findProgram } from '../../../support/findProgram';
 
 /** What a command printed, on both streams, without colours and with single spaces. */
 export interface Printed {
@@ -25,8 +26,11 @@ export function findTctl(): string | null {
     'namespace-provisioner',
   );
   const built = namesIn(cache).filter((name) => name.startsWith('tctl-'));
-  const onPath = (process.env['PATH'] ?? '').split(path.delimiter).map((folder) => path.join(folder, 'tctl'));
-  return [...onPath, ...built.map((name) => path.join(cache, name))].find(isExecutable) ?? null;
+  return findProgram(
+    ['tctl'],
+    built.map((name) => path.join(cache, name)),
+    process.env['PATH'],
+  );
 }
 
 /** Whether the server takes `temporal activity pause` and the like from the CLI of the tests: since 1.32. */
@@ -75,14 +79,5 @@ function namesIn(directory: string): string[] {
     return readdirSync(directory);
   } catch {
     return [];
-  }
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -1,6 +1,7 @@
 import type { ServiceClient } from '../../../support/client';
 import { fullSync } from '../../../support/syncs';
 import type { TemporalProbe } from '../../../support/temporal';
+import { recordOutcomeOf } from './outcome';
 import { ledgerFault } from './ledgerFaults';
 import { resetRun } from './reset';
 
@@ -143,14 +144,7 @@ export const COMPENSATE: Record<string, Path> = {
     await stuckAt('undo updateSubscription', 'restoreSubscription', cancel)(ground);
   },
   cancelled_too_late: stuckAt('upsertAddOnPurchases', 'upsertAddOnPurchases', async (ground) => {
-    // As if the last step had recorded the outcome and its worker had died before Temporal knew.
-    await ground.client.rows(
-      `INSERT INTO provisioning.ledger
-         (namespace_id, workflow_id, run_id, step, attempt, before, after, result, outbox_ids, created_at)
-       SELECT namespace_id, workflow_id, run_id, 'recordOutcome', 1, '[]', '[]', $2, '{}', now()
-       FROM provisioning.ledger WHERE namespace_id = $1 AND step = 'admitSync'`,
-      [ground.id, JSON.stringify({ status: 'success', message: null, payload: {} })],
-    );
+    await recordOutcomeOf(ground.client, ground.id);
     await cancel(ground);
   }),
   cancelled_in_recordOutcome: stuckAt('recordOutcome', 'recordOutcome', cancel),
