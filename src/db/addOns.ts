@@ -1,9 +1,12 @@
 import type { AddOnPurchaseRow, AddOnState } from '../domain/addOnState';
 import type { Tx } from './pool';
 import { RowGone } from './rows';
+import { prepared } from './statement';
 
 // The purchases and the settings are locked. int8 as text, since JSON would round it.
-const FIND = `
+const FIND = prepared(
+  'find_add_on_state',
+  `
   SELECT namespaces.id, namespaces.type, namespaces.organization_id,
     settings.namespace_id IS NOT NULL AS "hasSettings", settings.duo_nano_features_enabled,
     (SELECT jsonb_object_agg(name, id::text) FROM subscription_add_ons) AS "addOnIds",
@@ -22,7 +25,8 @@ const FIND = `
   LEFT JOIN (
     SELECT namespace_id, duo_nano_features_enabled FROM namespace_settings WHERE namespace_id = $1 FOR NO KEY UPDATE
   ) AS settings ON true
-  WHERE namespaces.id = $1`;
+  WHERE namespaces.id = $1`,
+);
 
 /**
  * What the rules of add-on purchases need to know of a namespace; its purchases are locked (contract 4.4).
@@ -36,7 +40,7 @@ export async function findAddOnState(tx: Tx, namespaceId: string): Promise<AddOn
       addOnIds: Record<string, string> | null;
       purchases: AddOnPurchaseRow[] | null;
     }
-  >(FIND, [namespaceId]);
+  >(FIND(namespaceId));
   if (!rows[0]) throw new RowGone('namespaces', namespaceId);
   const { hasSettings, duo_nano_features_enabled, addOnIds, purchases, ...namespace } = rows[0];
   return {

@@ -1,5 +1,6 @@
 import type { Clock } from '../domain/plan';
 import type { Tx } from './pool';
+import { prepared } from './statement';
 
 /** Who asks: one run of the workflow of one namespace. */
 export interface RunIdentity {
@@ -13,7 +14,9 @@ export interface RunIdentity {
   startedAt: string;
 }
 
-const ADMIT = `
+const ADMIT = prepared(
+  'admit_run',
+  `
   WITH admitted AS (
     INSERT INTO provisioning.fences AS fence (namespace_id, sync_id, workflow_id, run_id, chain_id, updated_at)
     VALUES ($1, $2, $3, $4, $5, now())
@@ -23,20 +26,17 @@ const ADMIT = `
       WHERE excluded.sync_id IS NULL OR fence.sync_id IS NULL OR fence.sync_id <= excluded.sync_id
     RETURNING namespace_id
   )
-  SELECT EXISTS (SELECT FROM admitted) AS "isAdmitted", now()::text AS now, current_date::text AS today`;
+  SELECT EXISTS (SELECT FROM admitted) AS "isAdmitted", now()::text AS now, current_date::text AS today`,
+);
 
 /**
  * Makes this run the one that may write to the namespace, unless a newer sync was admitted before (contract 5).
  * @returns the transaction's time, and the newer sync's id if there was one
  */
 export async function admitRun(tx: Tx, run: RunIdentity): Promise<Clock & { supersededBy?: number }> {
-  const { rows } = await tx.query<Clock & { isAdmitted: boolean }>(ADMIT, [
-    run.namespaceId,
-    run.syncId,
-    run.workflowId,
-    run.runId,
-    run.chainId,
-  ]);
+  const { rows } = await tx.query<Clock & { isAdmitted: boolean }>(
+    ADMIT(run.namespaceId, run.syncId, run.workflowId, run.runId, run.chainId),
+  );
   const { isAdmitted, ...clock } = rows[0] as (typeof rows)[0];
   if (isAdmitted) return clock;
   const { rows: fences } = await tx.query<{ sync_id: string }>(
@@ -46,19 +46,21 @@ export async function admitRun(tx: Tx, run: RunIdentity): Promise<Clock & { supe
   return { ...clock, supersededBy: Number(fences[0]?.sync_id) };
 }
 
+const FIND_UNFINISHED = prepared(
+  'find_unfinished_run',
+  `SELECT run_id FROM provisioning.fences
+   WHERE namespace_id = $1 AND run_id <> $2 AND NOT EXISTS (
+     SELECT 1 FROM provisioning.ledger
+     WHERE ledger.run_id = fences.run_id AND ledger.workflow_id = fences.workflow_id AND step = 'recordOutcome')`,
+);
+
 /**
  * The run that was admitted before this one and has no outcome: it was terminated, and what its steps did stands (or
  * it was cancelled before its first step, and there is nothing).
  * @returns its id, or null
  */
 export async function findUnfinishedRun(tx: Tx, run: RunIdentity): Promise<string | null> {
-  const { rows } = await tx.query<{ run_id: string }>(
-    `SELECT run_id FROM provisioning.fences
-     WHERE namespace_id = $1 AND run_id <> $2 AND NOT EXISTS (
-       SELECT 1 FROM provisioning.ledger
-       WHERE ledger.run_id = fences.run_id AND ledger.workflow_id = fences.workflow_id AND step = 'recordOutcome')`,
-    [run.namespaceId, run.runId],
-  );
+  const { rows } = await tx.query<{ run_id: string }>(FIND_UNFINISHED(run.namespaceId, run.runId));
   return rows[0]?.run_id ?? null;
 }
 
@@ -68,9 +70,12 @@ export interface Passage extends Clock {
   overtakenBy?: number | null;
 }
 
-const PASS = `
+const PASS = prepared(
+  'pass_fence',
+  `
   SELECT sync_id, chain_id, now()::text AS now, current_date::text AS today
-  FROM provisioning.fences WHERE namespace_id = $1 FOR UPDATE`;
+  FROM provisioning.fences WHERE namespace_id = $1 FOR UPDATE`,
+);
 
 /**
  * Takes the namespace's lock for the rest of the transaction. Two attempts of one step, or a step of a
@@ -79,8 +84,7 @@ const PASS = `
  */
 export async function passFence(tx: Tx, run: RunIdentity): Promise<Passage> {
   const { rows } = await tx.query<{ sync_id: string | null; chain_id: string; now: string; today: string }>(
-    PASS,
-    [run.namespaceId],
+    PASS(run.namespaceId),
   );
   const fence = rows[0];
   if (!fence) throw new Error(`namespace ${run.namespaceId} has no fence: the run was never admitted`);

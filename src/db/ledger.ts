@@ -3,6 +3,7 @@ import type { SectionName } from '../domain/sections';
 import type { RunIdentity } from './fence';
 import type { Tx } from './pool';
 import type { RowChange, RowImage } from './rows';
+import { made, prepared } from './statement';
 
 /** A row that a step changed, and the section that asked for it. */
 export interface LedgerChange extends RowChange {
@@ -48,15 +49,20 @@ export async function recordSteps(tx: Tx, run: RunIdentity, entries: LedgerEntry
   const lists = rows.map(
     (row) => `($1, $2, $3, $4, $5, ${row.map(() => `$${++parameter}`).join(', ')}, now())`,
   );
-  await tx.query(`INSERT INTO provisioning.ledger (${COLUMNS}, created_at) VALUES ${lists.join(', ')}`, [
-    ...of,
-    ...rows.flat(),
-  ]);
+  await tx.query(
+    made(`INSERT INTO provisioning.ledger (${COLUMNS}, created_at) VALUES ${lists.join(', ')}`, [
+      ...of,
+      ...rows.flat(),
+    ]),
+  );
 }
 
-const FIND = `
+const FIND = prepared(
+  'find_steps',
+  `
   SELECT step, before, after, result, outbox_ids::text[] AS outbox_ids, undo_result
-  FROM provisioning.ledger WHERE run_id = $1 AND workflow_id = $2 AND ($3::text[] IS NULL OR step = ANY ($3))`;
+  FROM provisioning.ledger WHERE run_id = $1 AND workflow_id = $2 AND ($3::text[] IS NULL OR step = ANY ($3))`,
+);
 
 /**
  * The steps of this run that have taken effect, by name.
@@ -75,7 +81,7 @@ export async function findSteps(
     result: unknown;
     outbox_ids: string;
     undo_result: unknown;
-  }>(FIND, [run.runId, run.workflowId, steps]);
+  }>(FIND(run.runId, run.workflowId, steps));
   return new Map(
     rows.map((row) => [
       row.step,

@@ -1,5 +1,6 @@
-import type { Pool } from 'pg';
+import type { Pool, QueryConfig } from 'pg';
 import type { Tx } from './pool';
+import { prepared } from './statement';
 
 /** What the door needs to know of a namespace. `newestSyncId` is the highest one admitted, or null. */
 export interface NamespaceAtDoor {
@@ -14,12 +15,17 @@ const COLUMNS = `
   namespaces.id, namespaces.type, namespaces.parent_id AS "parentId",
   namespaces.organization_id AS "organizationId", fences.sync_id AS "newestSyncId"`;
 
-const BY_ID = `
+const BY_ID = prepared(
+  'find_namespace_by_id',
+  `
   SELECT ${COLUMNS} FROM namespaces LEFT JOIN provisioning.fences ON fences.namespace_id = namespaces.id
-  WHERE namespaces.id = $1 AND namespaces.type <> 'Project'`;
+  WHERE namespaces.id = $1 AND namespaces.type <> 'Project'`,
+);
 
 // Walks down from the root, one path segment a level; the whole path must be used up.
-const BY_PATH = `
+const BY_PATH = prepared(
+  'find_namespace_by_path',
+  `
   WITH RECURSIVE walk AS (
     SELECT id, 1 AS depth FROM namespaces
     WHERE path = ($1::text[])[1] AND parent_id IS NULL AND type <> 'Project'
@@ -30,25 +36,25 @@ const BY_PATH = `
   )
   SELECT ${COLUMNS} FROM walk JOIN namespaces USING (id)
   LEFT JOIN provisioning.fences ON fences.namespace_id = namespaces.id
-  WHERE depth = cardinality($1::text[]) ORDER BY namespaces.id LIMIT 1`;
+  WHERE depth = cardinality($1::text[]) ORDER BY namespaces.id LIMIT 1`,
+);
 
 /**
  * Finds a namespace by primary key (contract 1.1). Rows of type `Project` are not found.
  * @param id digits with an optional minus sign, within int8
  */
 export function findNamespaceById(db: Pool | Tx, id: string): Promise<NamespaceAtDoor | null> {
-  return findOne(db, BY_ID, [id]);
+  return findOne(db, BY_ID(id));
 }
 
 /** Finds a namespace by full path, e.g. `group` or `group/subgroup` (contract 1.1). */
 export function findNamespaceByPath(db: Pool | Tx, path: string): Promise<NamespaceAtDoor | null> {
-  return findOne(db, BY_PATH, [path.split('/')]);
+  return findOne(db, BY_PATH(path.split('/')));
 }
 
-async function findOne(db: Pool | Tx, sql: string, values: unknown[]): Promise<NamespaceAtDoor | null> {
+async function findOne(db: Pool | Tx, statement: QueryConfig): Promise<NamespaceAtDoor | null> {
   const { rows } = await db.query<Omit<NamespaceAtDoor, 'newestSyncId'> & { newestSyncId: string | null }>(
-    sql,
-    values,
+    statement,
   );
   const row = rows[0];
   return row ? { ...row, newestSyncId: row.newestSyncId === null ? null : Number(row.newestSyncId) } : null;

@@ -1,4 +1,6 @@
 import { Pool, type PoolClient } from 'pg';
+import { BatchingSocket } from './batchingSocket';
+import { isStalePlan } from './sqlState';
 
 /** A connection inside a transaction. */
 export type Tx = Pick<PoolClient, 'query'>;
@@ -31,6 +33,7 @@ export function createPool({ url, applicationName, max, onError }: PoolSettings)
     idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
     pipeline: true, // statements that do not wait for each other's results travel together
+    stream: () => new BatchingSocket(),
     options: '-c TimeZone=UTC -c DateStyle=ISO',
     types: { getTypeParser: textOrParsed },
   });
@@ -55,7 +58,8 @@ const ROLLBACK = { text: 'ROLLBACK', query_timeout: 1_000 };
 
 /**
  * Runs `work` in one READ COMMITTED transaction: commits what it did, or rolls back and throws its error.
- * A connection whose rollback fails is closed instead of being returned to the pool.
+ * A connection is closed instead of being returned to the pool if its rollback fails, or if a plan that it keeps does
+ * not fit its table any more.
  */
 export async function withTransaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
   const client = await pool.connect();
@@ -66,6 +70,7 @@ export async function withTransaction<T>(pool: Pool, work: (tx: Tx) => Promise<T
     await client.query('COMMIT');
     return result;
   } catch (error) {
+    if (isStalePlan(error)) broken = error;
     // Bounded by itself: after a time-out the connection may still be busy with the statement before.
     await client.query(ROLLBACK).catch((failure: Error) => (broken = failure));
     throw error;

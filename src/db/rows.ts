@@ -1,6 +1,7 @@
 import { escapeIdentifier } from 'pg';
 import type { ColumnValues, Table, Write } from '../domain/plan';
 import type { Tx } from './pool';
+import { made } from './statement';
 import { TABLES } from './tables';
 
 /** The written columns of one row; `values` null means that the row does not exist. */
@@ -48,10 +49,12 @@ export class RowGone extends Error {
 async function insertRow(tx: Tx, table: Table, values: ColumnValues): Promise<RowChange> {
   const columns = Object.keys(values);
   const { rows } = await tx.query<ColumnValues>(
-    `INSERT INTO ${table} (${columns.map(escapeIdentifier).join(', ')})
-     VALUES (${columns.map((_, index) => `$${index + 1}`).join(', ')})
-     RETURNING *`,
-    Object.values(values),
+    made(
+      `INSERT INTO ${table} (${columns.map(escapeIdentifier).join(', ')})
+       VALUES (${columns.map((_, index) => `$${index + 1}`).join(', ')})
+       RETURNING *`,
+      Object.values(values),
+    ),
   );
   const row = rows[0] as ColumnValues;
   const key = String(row[TABLES[table].primaryKey]);
@@ -62,11 +65,13 @@ async function updateRow(tx: Tx, table: Table, key: string, values: ColumnValues
   const columns = Object.keys(values).map(escapeIdentifier);
   const id = TABLES[table].primaryKey;
   const { rows } = await tx.query<ColumnValues>(
-    `WITH old AS (SELECT ${id}, ${columns.join(', ')} FROM ${table} WHERE ${id} = $1 FOR NO KEY UPDATE)
-     UPDATE ${table} AS new SET ${columns.map((column, index) => `${column} = $${index + 2}`).join(', ')}
-     FROM old WHERE new.${id} = old.${id}
-     RETURNING ${columns.map((column, index) => `old.${column} AS b${index}, new.${column} AS a${index}`).join(', ')}`,
-    [key, ...Object.values(values)],
+    made(
+      `WITH old AS (SELECT ${id}, ${columns.join(', ')} FROM ${table} WHERE ${id} = $1 FOR NO KEY UPDATE)
+       UPDATE ${table} AS new SET ${columns.map((column, index) => `${column} = $${index + 2}`).join(', ')}
+       FROM old WHERE new.${id} = old.${id}
+       RETURNING ${columns.map((column, index) => `old.${column} AS b${index}, new.${column} AS a${index}`).join(', ')}`,
+      [key, ...Object.values(values)],
+    ),
   );
   const row = rows[0];
   if (!row) throw new RowGone(table, key);

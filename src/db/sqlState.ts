@@ -85,7 +85,7 @@ export function databaseFailure(error: unknown): DatabaseFailure | null {
   const { code, table, severity } = error as Error & { code?: string; table?: string; severity?: string };
   if (severity !== undefined && code !== undefined) {
     return {
-      class: classOfSqlState(code),
+      class: isStalePlan(error) ? 'transient' : classOfSqlState(code),
       code,
       condition: CONDITION_NAMES[code] ?? code,
       table: table ?? null,
@@ -98,6 +98,14 @@ export function databaseFailure(error: unknown): DatabaseFailure | null {
   return DRIVER_MESSAGES.some((message) => error.message.includes(message))
     ? { class: 'transient', code: 'no_answer', condition: 'no_answer', table: null }
     : null;
+}
+
+/**
+ * Whether a connection keeps the plan of a prepared statement whose result has got other columns or types since: its
+ * table was altered. PostgreSQL has no SQLSTATE of its own for it.
+ */
+export function isStalePlan(error: unknown): error is Error {
+  return error instanceof Error && (error as { routine?: string }).routine === 'RevalidateCachedQuery';
 }
 
 // The driver gives these no code; its texts are the only mark.

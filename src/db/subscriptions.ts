@@ -1,8 +1,11 @@
 import type { SubscriptionRow, SubscriptionState } from '../domain/subscriptionState';
 import type { Tx } from './pool';
+import { prepared } from './statement';
 
 // The plans and the history only inform the rules; the subscription and the settings are locked until the transaction ends.
-const FIND = `
+const FIND = prepared(
+  'find_subscription',
+  `
   SELECT to_jsonb(asked) AS "askedPlan", current_plan.name AS "currentPlanName",
     to_jsonb(last_premium) AS "lastPremium", settings.seat_control, subscription.*
   FROM (SELECT) AS always
@@ -21,7 +24,8 @@ const FIND = `
     JOIN plans ON plans.id = history.hosted_plan_id AND plans.name = 'premium'
     WHERE history.gitlab_subscription_id = subscription.id
     ORDER BY history.id DESC LIMIT 1
-  ) AS last_premium ON true`;
+  ) AS last_premium ON true`,
+);
 
 type Found = Pick<
   SubscriptionState,
@@ -35,7 +39,7 @@ type Found = Pick<
 export async function findSubscription(tx: Tx, namespaceId: string, planName: string | null): Promise<Found> {
   const { rows } = await tx.query<
     Omit<Found, 'row'> & { [Column in keyof SubscriptionRow]: SubscriptionRow[Column] | null }
-  >(FIND, [namespaceId, planName]);
+  >(FIND(namespaceId, planName));
   const { askedPlan, currentPlanName, lastPremium, seat_control, ...row } = rows[0] as (typeof rows)[0];
   return {
     askedPlan,
