@@ -5,11 +5,13 @@ import type { Servers } from './servers';
 import { BACKENDS, type Backend } from './temporalServers';
 
 const PRODUCT = [path.join(__dirname, '../dist/cli/main.js'), 'start', '--only', 'api,worker'];
+const PRELOAD = path.join(__dirname, '../dist/temporal/fastSandbox.js');
 const NAIVE = nodeArguments('peers/naive.ts');
 
 /** Arguments of each contender's Node, and the server that it works with beside PostgreSQL; in the order of the table. */
 const DEFINITIONS = {
   product: { args: PRODUCT, engine: 'sqlite' },
+  'product-fast': { args: ['--require', PRELOAD, ...PRODUCT], engine: 'sqlite' },
   naive: { args: NAIVE, engine: 'sqlite' },
   'product-pg': { args: PRODUCT, engine: 'postgres' },
   'naive-pg': { args: NAIVE, engine: 'postgres' },

@@ -1,8 +1,8 @@
 import { asyncLocalStorage, type Context } from '@temporalio/activity';
 import { pino } from 'pino';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient, QueryConfig } from 'pg';
 import { createActivities, type Activities } from '../../src/activities';
-import { createPool, type Tx } from '../../src/db/pool';
+import { createPool } from '../../src/db/pool';
 import type { Answer } from '../../src/domain/answer';
 import { askedSteps } from '../../src/domain/steps';
 import type { SyncInput } from '../../src/domain/sync';
@@ -86,14 +86,14 @@ export async function provisionInOneTransaction(
   pool: Pool,
   input: SyncInput,
   runId: string,
-  alongside: (tx: Tx, answer: Answer) => Promise<unknown> = () => Promise.resolve(),
+  alongside: (client: PoolClient, answer: Answer) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<Answer> {
   const client = await pool.connect();
   try {
     await client.query('BEGIN');
     // All steps on this one connection, without their own BEGIN and COMMIT.
-    const query = (statement: string, values?: unknown[]) =>
-      statement === 'BEGIN' || statement === 'COMMIT' ? Promise.resolve() : client.query(statement, values);
+    const query = (statement: QueryConfig | 'COMMIT') =>
+      statement === 'COMMIT' || statement.text === 'BEGIN' ? Promise.resolve() : client.query(statement);
     const connection = { query, release: () => undefined };
     const tx = { connect: () => Promise.resolve(connection) } as unknown as Pool;
     const answer = await provision(openActivities(tx), input, runId, (_name, body) => body());

@@ -6,13 +6,13 @@ import { withTransaction, type Tx } from '../db/pool';
 import { askedSections } from '../domain/askedSections';
 import type { SectionEntries } from '../domain/failures';
 import { checkNamespace } from '../domain/namespaceRules';
-import type { Clock } from '../domain/plan';
 import type { Admission, Opening, StepInput } from '../domain/sync';
 import { invalidRequestFailure } from '../temporal/failures';
 import type { ActivityDependencies } from './dependencies';
 import { withSecondTry } from './lostRace';
 import { inputOf, runIdentity } from './runIdentity';
-import { planSection, type SectionPlans } from './sections';
+import { planAhead, type SectionPlans } from './sections';
+import type { SectionContext } from './sections/section';
 
 /** The admission's row in the ledger. */
 export const ADMISSION = 'admitSync';
@@ -30,7 +30,7 @@ export async function admitSync(deps: ActivityDependencies, opening: Opening): P
     withTransaction(deps.pool, async (tx) => {
       const admitted = await admit(tx, deps, input, run);
       if (!admitted) return (await findSteps(tx, run, [ADMISSION])).get(ADMISSION)?.result as Admission;
-      await recordSteps(tx, run, [admitted.entry]);
+      tx.withCommit(recordSteps(tx, run, [admitted.entry]));
       return admitted.admission;
     }),
   );
@@ -41,8 +41,9 @@ interface Admitted {
   admission: Admission;
   /** To be recorded. */
   entry: LedgerEntry;
-  clock: Clock;
-  /** What the rules said, of the sections that were asked. */
+  /** For the sections of a step. */
+  context: SectionContext;
+  /** Of the sections that were asked; under `independent` none is planned yet. */
   plans: SectionPlans;
 }
 
@@ -66,14 +67,14 @@ export async function admit(
   if (steps.size > 0) return null;
   const found = checkNamespace(namespace);
   if (!found.ok) throw invalidRequestFailure(found.refusal);
-  const { supersededBy, ...clock } = await admitRun(tx, run);
+  const fence = admitRun(tx, run);
+  const context = { tx, clock: fence, namespaceId: run.namespaceId, billableMembers };
+  const { provision, policy } = input;
+  const plans = policy === 'compensate' ? planAhead(askedSections(provision), provision, context) : {};
+  const [{ supersededBy }, entries] = await Promise.all([fence, refusals(plans)]);
   if (supersededBy === undefined && unfinishedRun !== null) reportUnfinished(deps, run, unfinishedRun);
 
-  const context = { tx, clock, namespaceId: run.namespaceId, billableMembers };
-  const asksRules = supersededBy === undefined && input.policy === 'compensate';
-  const plans = asksRules ? await planAll(input, context) : {};
   const common = { input, searchable, unfinishedRun };
-  const entries = refusals(plans);
   const admission: Admission =
     supersededBy !== undefined
       ? { ...common, outcome: 'superseded', by: supersededBy }
@@ -88,7 +89,7 @@ export async function admit(
     result: admission,
     outboxIds: [],
   };
-  return { admission, entry, clock, plans };
+  return { admission, entry, context, plans };
 }
 
 /** Terminating a run is the one way to skip its compensation: the next sync says so (and converges). */
@@ -109,21 +110,14 @@ function reportUnfinished(
   );
 }
 
-async function planAll(
-  { provision }: StepInput,
-  context: Parameters<typeof planSection>[2],
-): Promise<SectionPlans> {
-  const sections = askedSections(provision);
-  const plans = await Promise.all(sections.map((section) => planSection(section, provision, context)));
-  return Object.fromEntries(sections.map((section, index) => [section, plans[index]]));
-}
-
 /** @returns an entry for each planned section (`skipped` where it is fine), or null when all are fine */
-function refusals(plans: SectionPlans): SectionEntries | null {
-  const planned = Object.entries(plans);
-  if (planned.every(([, { messages }]) => messages.length === 0)) return null;
+async function refusals(plans: SectionPlans): Promise<SectionEntries | null> {
+  const planned = await Promise.all(
+    Object.entries(plans).map(async ([section, plan]) => ({ section, messages: (await plan).messages })),
+  );
+  if (planned.every(({ messages }) => messages.length === 0)) return null;
   return Object.fromEntries(
-    planned.map(([section, { messages }]) => [
+    planned.map(({ section, messages }) => [
       section,
       messages.length > 0 ? { status: 'error', message: messages.join(', ') } : { status: 'skipped' },
     ]),

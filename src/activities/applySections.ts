@@ -1,9 +1,11 @@
-import { databaseFailure } from '../db/sqlState';
+import type { RunIdentity } from '../db/fence';
 import type { LedgerChange } from '../db/ledger';
+import { addFollowUps } from '../db/outbox';
 import type { Tx } from '../db/pool';
 import { RowGone, writeRow, type RowChange } from '../db/rows';
+import { databaseFailure } from '../db/sqlState';
 import type { SectionEntries } from '../domain/failures';
-import type { FollowUp, Write } from '../domain/plan';
+import type { Write } from '../domain/plan';
 import type { SectionName } from '../domain/sections';
 import { SECTION_LABELS, sectionsOf, type Step } from '../domain/steps';
 import type { StepInput } from '../domain/sync';
@@ -15,7 +17,8 @@ import type { SectionContext } from './sections/section';
 export interface Applied {
   entries: SectionEntries;
   changes: LedgerChange[];
-  followUps: FollowUp[];
+  /** Of the follow-up work, not yet released. */
+  outboxIds: string[];
 }
 
 /** A step is refused as a whole: how its sections are reported (contract 2 and 3). */
@@ -36,24 +39,28 @@ export class StepRefused extends Error {
 export async function applySections(
   context: SectionContext,
   plans: SectionPlans,
-  { step, input, isLastTry }: { step: Step; input: StepInput; isLastTry: boolean },
+  { step, input, run, isLastTry }: { step: Step; input: StepInput; run: RunIdentity; isLastTry: boolean },
 ): Promise<Applied> {
   const { tx, clock } = context;
   const { provision, policy } = input;
   const sections = sectionsOf(step, provision);
-  const done: Applied = { entries: {}, changes: [], followUps: [] };
+  const { now } = await clock;
+  const done: Applied = { entries: {}, changes: [], outboxIds: [] };
   for (const section of sections) {
     if (policy === 'independent') await tx.query('SAVEPOINT section');
     try {
       const write = async (planned: Write) => {
-        done.changes.push({ section, ...(await writeNamed(tx, planned, clock.now)) });
+        done.changes.push({ section, ...(await writeNamed(tx, planned, now)) });
       };
       const plan = await planSection(section, provision, { ...context, write }, plans[section]);
       if (plan.messages.length > 0 && policy === 'compensate') throw new Refused(plan.messages.join(', '));
       // In this order: they travel together, on one connection. Counted only when all have been done.
-      const written = await Promise.all(plan.writes.map((planned) => writeNamed(tx, planned, clock.now)));
+      const [outboxIds, ...written] = await Promise.all([
+        addFollowUps(tx, run, plan.followUps),
+        ...plan.writes.map((planned) => writeNamed(tx, planned, now)),
+      ]);
       done.changes.push(...written.map((change) => ({ section, ...change })));
-      done.followUps.push(...plan.followUps);
+      done.outboxIds.push(...outboxIds);
       done.entries[section] =
         plan.messages.length > 0
           ? { status: 'error', message: plan.messages.join(', ') }

@@ -25,7 +25,7 @@ export async function recordOutcome(
     await lockFence(tx, run); // for the lock only: what is done is recorded, also of an overtaken run
     const recorded = (await findSteps(tx, run, [OUTCOME])).get(OUTCOME);
     if (recorded) return recorded.result as Outcome;
-    await recordSteps(tx, run, [await close(tx, run, input, outcome)]);
+    tx.withCommit(recordSteps(tx, run, [await close(tx, run, input, outcome)]));
     return outcome;
   });
 }

@@ -2,11 +2,9 @@ import { Context } from '@temporalio/activity';
 import { withTransaction, type Tx } from '../db/pool';
 import { passFence } from '../db/fence';
 import { findSteps, recordSteps, type LedgerChange, type LedgerEntry, type RecordedStep } from '../db/ledger';
-import { addFollowUps } from '../db/outbox';
 import { databaseFailure } from '../db/sqlState';
 import { answerOf, supersededAnswer, type Answer, type SectionEntry } from '../domain/answer';
 import type { SectionEntries } from '../domain/failures';
-import type { Clock } from '../domain/plan';
 import type { SectionName } from '../domain/sections';
 import { askedSteps, sectionsOf, type Step } from '../domain/steps';
 import type { Admission, Change, StepCall, StepInput, StepResult } from '../domain/sync';
@@ -17,7 +15,8 @@ import type { ActivityDependencies } from './dependencies';
 import { withSecondTry } from './lostRace';
 import { close, OUTCOME } from './recordOutcome';
 import { inputOf, runIdentity } from './runIdentity';
-import type { SectionPlans } from './sections';
+import { planAhead, type SectionPlans } from './sections';
+import type { SectionContext } from './sections/section';
 
 /** The ledger's row of a step that took effect. */
 type Recorded = Pick<StepResult, 'entries' | 'attempt'>;
@@ -59,15 +58,18 @@ interface Attempt extends ActivityDependencies {
 }
 
 async function stepTransaction(tx: Tx, attempt: Attempt): Promise<StepResult> {
-  const { step, input, call } = attempt;
+  const { step, input, call, billableMembers } = attempt;
   const run = runIdentity(input);
   if ('opens' in call) {
     const opened = await openRun(tx, attempt);
     if (opened) return opened;
   }
 
-  const [{ overtakenBy, ...clock }, recorded] = await Promise.all([
-    passFence(tx, run),
+  const fence = passFence(tx, run);
+  const context = { tx, clock: fence, namespaceId: run.namespaceId, billableMembers };
+  const plans = planAhead(sectionsOf(step, input.provision), input.provision, context);
+  const [{ overtakenBy }, recorded] = await Promise.all([
+    fence,
     findSteps(tx, run, [step.step, OUTCOME, ...('opens' in call ? [ADMISSION] : [])]),
   ]);
   const own = recorded.get(step.step);
@@ -75,7 +77,7 @@ async function stepTransaction(tx: Tx, attempt: Attempt): Promise<StepResult> {
   if (own?.undoResult) throw supersededFailure(null);
   if (own || recorded.has(OUTCOME)) return firstResult(call, recorded, own);
   if (overtakenBy !== undefined) throw supersededFailure(overtakenBy);
-  return applyStep(tx, attempt, [], clock, {});
+  return applyStep(context, attempt, [], plans);
 }
 
 /** @returns null when an earlier attempt has opened the run */
@@ -84,34 +86,30 @@ async function openRun(tx: Tx, attempt: Attempt): Promise<StepResult | null> {
   const run = runIdentity(input);
   const admitted = await admit(tx, attempt, input, run);
   if (!admitted) return null;
-  const { admission, entry, clock, plans } = admitted;
+  const { admission, entry, context, plans } = admitted;
   if (admission.outcome === 'admitted') {
-    return { ...(await applyStep(tx, attempt, [entry], clock, plans)), admission };
+    return { ...(await applyStep(context, attempt, [entry], plans)), admission };
   }
   const answer =
     admission.outcome === 'refused' ? answerOf(admission.entries) : supersededAnswer(admission.by);
-  await recordSteps(tx, run, [entry, await close(tx, run, input, answer)]);
+  tx.withCommit(recordSteps(tx, run, [entry, await close(tx, run, input, answer)]));
   return { entries: {}, changes: [], attempt: entry.attempt, admission, answer };
 }
 
 async function applyStep(
-  tx: Tx,
+  context: SectionContext,
   attempt: Attempt,
   before: LedgerEntry[],
-  clock: Clock,
   plans: SectionPlans,
 ): Promise<StepResult> {
-  const { step, input, billableMembers } = attempt;
+  const { tx } = context;
+  const { step, input } = attempt;
   const run = runIdentity(input);
-  const context = { tx, namespaceId: run.namespaceId, clock, billableMembers };
-  const { entries, changes, followUps } = await applySections(context, plans, attempt);
+  const { entries, changes, outboxIds } = await applySections(context, plans, { ...attempt, run });
   const result: Recorded = { entries, attempt: Context.current().info.attempt };
   const closes = sectionsBefore(attempt);
   const answer = closes && answerOf({ ...closes, ...entries });
-  const [outboxIds, ...after] = await Promise.all([
-    addFollowUps(tx, run, followUps),
-    ...(answer ? [close(tx, run, input, answer)] : []),
-  ]);
+  const after = answer ? [await close(tx, run, input, answer)] : [];
   const own: LedgerEntry = {
     step: step.step,
     attempt: result.attempt,
@@ -120,7 +118,7 @@ async function applyStep(
     result,
     outboxIds,
   };
-  await recordSteps(tx, run, [...before, own, ...after]);
+  tx.withCommit(recordSteps(tx, run, [...before, own, ...after]));
   return { ...result, changes: changes.map(readable), ...(answer && { answer }) };
 }
 

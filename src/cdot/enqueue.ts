@@ -22,7 +22,7 @@ export interface When {
  * one is replaced. A job that is running does not count as waiting.
  */
 export async function enqueue(
-  tx: Tx,
+  tx: Pick<Tx, 'query'>,
   delivery: Delivery,
   { delayMs = 0, keepTime = false }: When,
 ): Promise<void> {

@@ -1,9 +1,14 @@
 import { Pool, type PoolClient } from 'pg';
 import { BatchingSocket } from './batchingSocket';
-import { isStalePlan } from './sqlState';
+import { isStaleStatement } from './sqlState';
+import { prepared } from './statement';
 
 /** A connection inside a transaction. */
-export type Tx = Pick<PoolClient, 'query'>;
+export interface Tx {
+  query: PoolClient['query'];
+  /** Lets COMMIT travel with the last statement, which so need not be awaited. */
+  withCommit(statement: Promise<unknown>): void;
+}
 
 export interface PoolSettings {
   url: string;
@@ -54,23 +59,35 @@ function textOrParsed(oid: number): (text: string) => unknown {
   return PARSERS[oid] ?? ((text) => text);
 }
 
+// Prepared, since that is how a statement is held back for what is sent after it.
+const BEGIN = prepared('begin', 'BEGIN');
 const ROLLBACK = { text: 'ROLLBACK', query_timeout: 1_000 };
 
 /**
- * Runs `work` in one READ COMMITTED transaction: commits what it did, or rolls back and throws its error.
- * A connection is closed instead of being returned to the pool if its rollback fails, or if a plan that it keeps does
- * not fit its table any more.
+ * Runs `work` in one READ COMMITTED transaction: commits what it did, or rolls back and throws its error. BEGIN travels
+ * with what `work` sends first. If BEGIN alone were refused, that would be outside of a transaction, and nothing is
+ * sent after it; so `work` should begin with reading or locking.
+ * A connection is closed instead of being returned to the pool if its rollback fails, or if a prepared statement of it
+ * cannot be used any more.
  */
 export async function withTransaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
-    await client.query('BEGIN');
-    const result = await work(client);
-    await client.query('COMMIT');
+    let refused: Error | null = null;
+    const begun = client.query(BEGIN());
+    begun.catch((error: Error) => (refused = error));
+    const query = (...args: [string]) => (refused ? Promise.reject(refused) : client.query(...args));
+    const last: Promise<unknown>[] = [];
+    const withCommit = (statement: Promise<unknown>) => {
+      statement.catch(() => undefined); // whoever waits for the transaction sees it
+      last.push(statement);
+    };
+    const result = await work({ query: query as Tx['query'], withCommit });
+    await Promise.all([begun, ...last, query('COMMIT')]);
     return result;
   } catch (error) {
-    if (isStalePlan(error)) broken = error;
+    if (isStaleStatement(error)) broken = error;
     // Bounded by itself: after a time-out the connection may still be busy with the statement before.
     await client.query(ROLLBACK).catch((failure: Error) => (broken = failure));
     throw error;

@@ -10,6 +10,7 @@ export const SQLSTATE_CLASSES: Record<string, ErrorClass> = {
   '23': 'refused', // integrity constraint violation
   P0001: 'refused', // raised by a trigger or function
   '08': 'transient', // connection exception
+  '26000': 'transient', // a prepared statement that the connection does not have any more: it is closed
   '40': 'transient', // transaction rollback: serialization failure, deadlock
   '53': 'transient', // insufficient resources
   '57': 'transient', // operator intervention: shutdown, cancelled statement, time-outs
@@ -85,7 +86,7 @@ export function databaseFailure(error: unknown): DatabaseFailure | null {
   const { code, table, severity } = error as Error & { code?: string; table?: string; severity?: string };
   if (severity !== undefined && code !== undefined) {
     return {
-      class: isStalePlan(error) ? 'transient' : classOfSqlState(code),
+      class: isStaleStatement(error) ? 'transient' : classOfSqlState(code),
       code,
       condition: CONDITION_NAMES[code] ?? code,
       table: table ?? null,
@@ -101,11 +102,12 @@ export function databaseFailure(error: unknown): DatabaseFailure | null {
 }
 
 /**
- * Whether a connection keeps the plan of a prepared statement whose result has got other columns or types since: its
- * table was altered. PostgreSQL has no SQLSTATE of its own for it.
+ * Whether a prepared statement of the connection cannot be used any more: it is gone, or its table was altered so that
+ * the result has other columns or types. For the latter PostgreSQL has no SQLSTATE of its own.
  */
-export function isStalePlan(error: unknown): error is Error {
-  return error instanceof Error && (error as { routine?: string }).routine === 'RevalidateCachedQuery';
+export function isStaleStatement(error: unknown): error is Error {
+  const { code, routine } = error as { code?: string; routine?: string };
+  return error instanceof Error && (code === '26000' || routine === 'RevalidateCachedQuery');
 }
 
 // The driver gives these no code; its texts are the only mark.

@@ -12,5 +12,5 @@ export const baseProduct: PlanSection<'base_product'> = async (asked, context) =
     namespace_id: namespaceId,
     billableMembers: billableMembers(found.row ?? { seats_in_use: 0 }),
   };
-  return planSubscription(asked, state, clock);
+  return planSubscription(asked, state, await clock);
 };

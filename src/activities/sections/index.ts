@@ -15,8 +15,25 @@ const PLANNERS: { [Name in SectionName]: PlanSection<Name> } = {
   add_on_purchases: addOnPurchases,
 };
 
-/** What the rules said, by section. */
-export type SectionPlans = Partial<Record<SectionName, SectionPlan>>;
+type Planned = Promise<SectionPlan & Partial<AddOnPlan>>;
+
+/** What the rules say, by section. */
+export type SectionPlans = Partial<Record<SectionName, Planned>>;
+
+/** Begins to plan sections, in this order: what they read travels together. Whoever needs a plan awaits it. */
+export function planAhead(
+  sections: SectionName[],
+  provision: Provision,
+  context: SectionContext,
+): SectionPlans {
+  const plans: SectionPlans = {};
+  for (const section of sections) {
+    const plan = planSection(section, provision, context);
+    plan.catch(() => undefined);
+    plans[section] = plan;
+  }
+  return plans;
+}
 
 /**
  * Plans one asked section of a sync against the rows as they are now (contract 4).
@@ -26,9 +43,10 @@ export async function planSection<Name extends SectionName>(
   name: Name,
   provision: Provision,
   context: SectionContext,
-  planned?: SectionPlan & Partial<AddOnPlan>,
+  planned?: Planned,
 ): Promise<SectionPlan> {
-  if (planned && !planned.missingAddOns?.length) return planned;
+  const plan = await planned;
+  if (plan && !plan.missingAddOns?.length) return plan;
   const asked = provision[name];
   if (!asked) throw new Error(`section ${name} is not asked`);
   const planner: PlanSection<Name> = PLANNERS[name];

@@ -8,7 +8,8 @@ import type { ActivityDependencies } from '../dependencies';
 export interface SectionContext extends Pick<ActivityDependencies, 'billableMembers'> {
   tx: Tx;
   namespaceId: string;
-  clock: Clock;
+  /** Known when the run has passed the fence; what a section reads may travel with that. */
+  clock: Promise<Clock>;
   /** Writes a row that the plan's own writes need; absent when only the rules are asked. */
   write?: (write: Write) => Promise<void>;
 }

@@ -1,24 +1,33 @@
 import { tapWay } from './tappedWay';
 
-/** A way to PostgreSQL that counts the statements that go over it. */
+/** A way to PostgreSQL that counts what goes over it, until now and over all connections. */
 export interface StatementCounter {
   port: number;
-  /** Until now, over all connections. */
-  readonly count: number;
+  readonly statements: number;
+  /** Packets from the client: statements that do not wait for each other's results share one, and a round trip. */
+  readonly roundTrips: number;
   close(): Promise<void>;
 }
 
 /** @param url of a database */
 export async function startStatementCounter(url: string): Promise<StatementCounter> {
   const { hostname, port } = new URL(url);
-  let count = 0;
-  const way = await tapWay(hostname, Number(port), () =>
-    messageCounter((type) => (count += type === SYNC || type === QUERY ? 1 : 0)),
-  );
+  let statements = 0;
+  let roundTrips = 0;
+  const way = await tapWay(hostname, Number(port), () => {
+    const read = messageReader((type) => (statements += type === SYNC || type === QUERY ? 1 : 0));
+    return (chunk) => {
+      roundTrips += 1;
+      read(chunk);
+    };
+  });
   return {
     ...way,
-    get count() {
-      return count;
+    get statements() {
+      return statements;
+    },
+    get roundTrips() {
+      return roundTrips;
     },
   };
 }
@@ -29,7 +38,7 @@ const SYNC = 'S'.charCodeAt(0);
 const QUERY = 'Q'.charCodeAt(0);
 
 /** @returns takes the bytes of one client as they come, and tells the type of each message */
-function messageCounter(onMessage: (type: number) => void): (chunk: Buffer) => void {
+function messageReader(onMessage: (type: number) => void): (chunk: Buffer) => void {
   let typeBytes = 0; // none before the first message
   let rest = Buffer.alloc(0);
   return (chunk) => {

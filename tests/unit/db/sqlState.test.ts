@@ -9,6 +9,7 @@ const EXPECTED: [string, string, string][] = [
   ['23', '23514', 'refused'],
   ['P0001', 'P0001', 'refused'],
   ['08', '08006', 'transient'],
+  ['26000', '26000', 'transient'],
   ['40', '40001', 'transient'],
   ['40', '40P01', 'transient'],
   ['53', '53300', 'transient'],

@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Pool } from 'pg';
+import { createPool, withTransaction } from '../../../src/db/pool';
+import { testEnvironment } from '../../support/environment';
+import { createDatabase } from '../sections/support/ownService';
+
+let pool: Pool; // of one connection
+beforeAll(async () => {
+  const url = await createDatabase(testEnvironment().adminUrl, 'transactions');
+  pool = createPool({ url, applicationName: 'test', max: 1, onError: () => undefined });
+  await pool.query('CREATE TABLE written (what text PRIMARY KEY)');
+});
+afterAll(() => pool?.end());
+
+const insert = 'INSERT INTO written VALUES ($1)';
+const written = async () =>
+  (await pool.query<{ what: string }>('SELECT what FROM written ORDER BY what')).rows.map(({ what }) => what);
+
+test('what is sent with COMMIT is committed, or nothing is', async () => {
+  await withTransaction(pool, async (tx) => {
+    await tx.query(insert, ['first']);
+    tx.withCommit(tx.query(insert, ['last']));
+  });
+  expect(await written()).toEqual(['first', 'last']);
+
+  const refused = withTransaction(pool, async (tx) => {
+    await tx.query(insert, ['second']);
+    tx.withCommit(tx.query(insert, ['last']));
+  });
+  await expect(refused).rejects.toMatchObject({ code: '23505' });
+  expect(await written()).toEqual(['first', 'last']);
+});
+
+test('when BEGIN alone is refused nothing is written, and the connection is replaced', async () => {
+  await withTransaction(pool, (tx) => tx.query('SELECT 1'));
+  await pool.query('DEALLOCATE ALL'); // the driver does not know of it, and BEGIN is a prepared statement
+  const refused = withTransaction(pool, async (tx) => {
+    await tx.query('SELECT 1');
+    await tx.query(insert, ['outside']);
+    tx.withCommit(tx.query(insert, ['outside too']));
+  });
+  await expect(refused).rejects.toMatchObject({ code: '26000' });
+  expect(await written()).not.toContain('outside');
+  await withTransaction(pool, (tx) => tx.query(insert, ['afterwards']));
+  expect(await written()).toContain('afterwards');
+});
