@@ -71,11 +71,13 @@ function ratios(rows: Row[]): string[] {
   return GOALS.flatMap(({ what, peer, callers, ratio, goal }) => {
     const row = (name: ContenderName) =>
       rows.find(({ contender, load }) => contender === name && 'callers' in load && load.callers === callers);
-    const [own, other] = [row('product'), row(peer)];
-    if (!own || !other) return [];
-    return [
-      `product is ${ratio(own, other).toFixed(2)} × ${peer} in ${what}, ${loadName(own.load)} (goal: ${goal})`,
-    ];
+    const other = row(peer);
+    return (['product', 'product-fast'] as const).flatMap((name) => {
+      const own = row(name);
+      if (!own || !other) return [];
+      const times = ratio(own, other).toFixed(2);
+      return [`${name} is ${times} × ${peer} in ${what}, ${loadName(own.load)} (goal: ${goal})`];
+    });
   });
 }
 
