@@ -128,7 +128,7 @@ async function findTemporal(
   if (config.temporal) return { ...config.temporal, uiUrl: config.temporalUiUrl ?? DEFAULT_UI, server: null };
   if (shared.temporalAddress !== null) {
     const uiUrl = config.temporalUiUrl ?? shared.temporalUiUrl ?? DEFAULT_UI;
-    return { ...localTemporal(shared.temporalAddress, namespace), uiUrl, server: null };
+    return { connectionOptions: { address: shared.temporalAddress }, namespace, uiUrl, server: null };
   }
   const cli = await temporalCli({
     cacheDir,
@@ -145,12 +145,7 @@ async function findTemporal(
   });
   events.onProgress(`Temporal is up on ${server.address}`);
   const uiUrl = config.temporalUiUrl ?? server.uiUrl ?? DEFAULT_UI;
-  return { ...localTemporal(server.address, namespace), uiUrl, server };
+  return { connectionOptions: { address: server.address }, namespace, uiUrl, server };
 }
 
 const DEFAULT_UI = 'http://127.0.0.1:8233';
-
-function localTemporal(address: string, namespace: string): NonNullable<Config['temporal']> {
-  // Compressing what stays on this machine only costs.
-  return { connectionOptions: { address, grpcCompression: { codec: 'none' } }, namespace };
-}

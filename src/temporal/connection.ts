@@ -45,6 +45,8 @@ export function installRuntime(log: Logger, metricsAddress: string): void {
   });
 }
 
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/;
+
 /**
  * Connects to Temporal.
  * @param interceptors of the client; null: none
@@ -55,7 +57,9 @@ export async function connect(
   namespace: string,
   interceptors: ClientInterceptors | null,
 ): Promise<TemporalConnection> {
-  const connection = await NativeConnection.connect(options);
+  // Compressing what stays on this machine only costs.
+  const compression = LOOPBACK.test(options.address ?? '') && { grpcCompression: { codec: 'none' as const } };
+  const connection = await NativeConnection.connect({ ...compression, ...options });
   const client = new Client({ connection, namespace, ...(interceptors && { interceptors }) });
   return { connection, namespace, client };
 }

@@ -6,6 +6,7 @@ import { testEnvironment } from '../support/environment';
 import { startOwnService } from './sections/support/ownService';
 import { fullSync } from '../support/syncs';
 import { TemporalProbe } from '../support/temporal';
+import { tapWay } from './support/tappedWay';
 
 let client: ServiceClient;
 let temporal: TemporalProbe;
@@ -23,6 +24,25 @@ test('where API and worker share the process, a run starts there at once (eager 
   await client.provision(id, fullSync(2), 1);
   const [started] = await temporal.events(id);
   expect(started?.workflowExecutionStartedEventAttributes?.eagerExecutionAccepted).toBe(true);
+});
+
+test('what goes to a Temporal server on this machine is not compressed', async () => {
+  const [host = '', port] = testEnvironment().temporalAddress.split(':');
+  let isReadable = false;
+  const way = await tapWay(host, Number(port), () => (chunk) => {
+    isReadable ||= chunk.includes('"purchase_xid":"A-7"');
+  });
+  const own = await startOwnService('no_compression', 'compensate', undefined, {
+    TEMPORAL_ADDRESS: `127.0.0.1:${way.port}`,
+  });
+  try {
+    const id = await own.client.createNamespace();
+    expect((await own.client.provision(id, fullSync(7), 1)).status).toBe(200);
+    expect(isReadable).toBe(true);
+  } finally {
+    await own.stop();
+    await way.close();
+  }
 });
 
 test('where search attributes cannot be created the service says so and runs without', async () => {
