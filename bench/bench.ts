@@ -1,4 +1,4 @@
-import { backendOf, startContender, type Contender, type ContenderName } from './contenders';
+import { backendOf, startContender, type Contender, type Entry } from './contenders';
 import { startLoadGenerator, type LoadGenerator } from './measure';
 import { startServers, type Servers } from './servers';
 import type { Backend } from './temporalServers';
@@ -17,14 +17,14 @@ export interface Bench {
  * @param nodeFlags more flags for the Node of each contender's service
  */
 export async function withBench(
-  names: ContenderName[],
+  entries: Entry[],
   work: (bench: Bench) => Promise<void>,
   nodeFlags: string[] = [],
 ): Promise<void> {
   const say = (line: string) => void process.stderr.write(`${line}\n`);
   say('starting the servers');
   const on = (backend: Backend) => {
-    const namespaces = names.filter((name) => backendOf(name) === backend);
+    const namespaces = entries.filter(({ name }) => backendOf(name) === backend).map(({ label }) => label);
     return namespaces.length > 0 ? { [backend]: namespaces } : {};
   };
   const servers = await startServers({ ...on('sqlite'), ...on('postgres') });
@@ -39,9 +39,9 @@ export async function withBench(
     process.once(signal, () => void stop().finally(() => process.exit(1)));
   }
   try {
-    for (const name of names) {
-      say(`starting ${name}`);
-      contenders.push(await startContender(name, servers, nodeFlags));
+    for (const entry of entries) {
+      say(`starting ${entry.label}`);
+      contenders.push(await startContender(entry, servers, nodeFlags));
     }
     await work({ servers, contenders, generator, say });
   } finally {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { nodeArguments, startService } from './processes';
 import { startRestateServer } from './restateServer';
@@ -24,9 +25,28 @@ const DEFINITIONS = {
 export type ContenderName = keyof typeof DEFINITIONS;
 export const CONTENDERS = Object.keys(DEFINITIONS) as ContenderName[];
 
+/** A contender that is asked for. */
+export interface Entry {
+  /** Unique; its name, and the version of Node if it is not the bench's own. */
+  label: string;
+  name: ContenderName;
+  /** The Node that runs its service. */
+  node: string;
+}
+
+/** @param text a contender's name, or `name@/path/to/another/node` */
+export function entry(text: string): Entry {
+  const [asked, node] = text.split('@');
+  const name = CONTENDERS.find((one) => one === asked);
+  if (!name) throw new Error(`there is no ${asked}: there are ${CONTENDERS.join(', ')}`);
+  if (node === undefined) return { label: name, name, node: process.execPath };
+  const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
+  return { label: `${name}-node${version.slice(1)}`, name, node };
+}
+
 /** A contender that is up. */
 export interface Contender {
-  name: ContenderName;
+  label: string;
   url: string;
   /** Its processes, by what they do; PostgreSQL's are all that there are, so contenders are measured one at a time. */
   processes: { service: number[]; engine: number[]; postgres: number[] };
@@ -45,25 +65,26 @@ export function backendOf(name: ContenderName): Backend | null {
  * @param nodeFlags more flags for the Node of its service
  */
 export async function startContender(
-  name: ContenderName,
+  { label, name, node }: Entry,
   servers: Servers,
   nodeFlags: string[],
 ): Promise<Contender> {
-  const engine = await startEngine(name, servers);
+  const engine = await startEngine(label, name, servers);
   try {
     const service = await startService(
+      node,
       [...nodeFlags, ...DEFINITIONS[name].args],
       {
-        GITLAB_DATABASE_URL: await servers.createDatabase(name),
+        GITLAB_DATABASE_URL: await servers.createDatabase(label),
         SUBSCRIPTION_PORTAL_URL: servers.issuerUrl,
         PORT: '0',
-        DATA_DIR: path.join(servers.directory, name),
+        DATA_DIR: path.join(servers.directory, label),
         ...engine.env,
       },
-      path.join(servers.directory, `${name}.log`),
+      path.join(servers.directory, `${label}.log`),
     );
     return {
-      name,
+      label,
       url: service.url,
       processes: { service: [service.pid], engine: engine.pids, postgres: [servers.postgresPid] },
       temporal: engine.temporal,
@@ -84,7 +105,11 @@ interface Engine extends Pick<Contender, 'temporal' | 'stop'> {
   pids: number[];
 }
 
-async function startEngine(name: ContenderName, { temporal, directory }: Servers): Promise<Engine> {
+async function startEngine(
+  label: string,
+  name: ContenderName,
+  { temporal, directory }: Servers,
+): Promise<Engine> {
   const { engine } = DEFINITIONS[name];
   if (engine === null) return { env: {}, pids: [], temporal: null, stop: () => Promise.resolve() };
   if (engine === 'restate') {
@@ -95,9 +120,9 @@ async function startEngine(name: ContenderName, { temporal, directory }: Servers
   const server = temporal[engine];
   if (!server) throw new Error(`no Temporal server on ${engine} was started`);
   return {
-    env: { TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: name },
+    env: { TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: label },
     pids: server.pids,
-    temporal: { address: server.address, namespace: name },
+    temporal: { address: server.address, namespace: label },
     stop: () => Promise.resolve(), // it is shared
   };
 }

@@ -1,5 +1,6 @@
 import { renderTable } from '../src/cli/table';
 import { withBench } from './bench';
+import { entry } from './contenders';
 import { NAMESPACES } from './load/syncs';
 import type { Measurement } from './measure';
 import { execute } from './servers';
@@ -18,7 +19,7 @@ const SIZES = [10_000, 100_000, 1_000_000, 2_000_000];
  */
 export async function ledger(seconds: number): Promise<LedgerSample[]> {
   const samples: LedgerSample[] = [];
-  await withBench(['product'], async ({ contenders: [product], generator, servers, say }) => {
+  await withBench([entry('product')], async ({ contenders: [product], generator, servers, say }) => {
     if (!product) return;
     await warmUp(generator, product);
     let filled = 0;
@@ -26,7 +27,7 @@ export async function ledger(seconds: number): Promise<LedgerSample[]> {
       say(`filling the ledger up to ${rows} rows`);
       // Then what autovacuum and the checkpointer would do, lest they do it while we measure.
       const statements = [fill(filled, rows), 'VACUUM ANALYZE provisioning.ledger', 'CHECKPOINT'];
-      await execute(servers.databaseUrl(product.name), ...statements);
+      await execute(servers.databaseUrl(product.label), ...statements);
       filled = rows;
       const measured = await generator.measure(product, { callers: 1 }, { seconds });
       samples.push({ rows, ...measured });

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { backendOf, CONTENDERS, type ContenderName } from './contenders';
+import { backendOf, CONTENDERS, entry, type Entry } from './contenders';
 import { ledger, ledgerTable } from './ledger';
 import { memory, memoryTable } from './memory';
 import { plot } from './plot';
@@ -54,14 +54,14 @@ async function main() {
 }
 
 /** Those that were asked for; else all, with each Temporal server that can be had. */
-function contenders(): ContenderName[] {
-  if (values.only !== undefined) return values.only.split(',').map((name) => oneOf(CONTENDERS, name));
+function contenders(): Entry[] {
+  if (values.only !== undefined) return values.only.split(',').map(entry);
   const possible = values.quick || !isOnPostgresPossible() ? (['sqlite'] as const) : BACKENDS;
   const backends = values.temporal === undefined ? possible : [oneOf(BACKENDS, values.temporal)];
   return CONTENDERS.filter((name) => {
     const backend = backendOf(name);
     return backend === null || backends.some((wanted) => wanted === backend);
-  });
+  }).map(entry);
 }
 
 function oneOf<Name extends string>(names: readonly Name[], asked: string): Name {

@@ -37,12 +37,12 @@ export function startLoadGenerator(token: () => Promise<string>): LoadGenerator 
     return answer.result;
   };
   return {
-    measure: async ({ name, url, processes }, load, until) => {
+    measure: async ({ label, url, processes }, load, until) => {
       firstSync += SYNCS_PER_JOB;
       const job = { url, token: await token(), firstSync, load, until };
       const before = cpuUsed(processes);
       const { latencies, seconds } = await run(job).catch((error: Error) => {
-        throw new Error(`${name}: ${error.message}`);
+        throw new Error(`${label}: ${error.message}`);
       });
       const after = cpuUsed(processes);
       const syncs = latencies.length;

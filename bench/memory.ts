@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { renderTable } from '../src/cli/table';
 import { withBench } from './bench';
+import { entry } from './contenders';
 import { warmUp } from './warmUp';
 
 /** The service's memory after so many syncs. MiB. */
@@ -17,7 +18,7 @@ const SAMPLES = 10;
 /** Whether memory stays flat: the service's resident memory while it does many syncs. */
 export async function memory(syncs: number): Promise<MemorySample[]> {
   const samples: MemorySample[] = [];
-  await withBench(['product'], async ({ contenders: [product], generator, say }) => {
+  await withBench([entry('product')], async ({ contenders: [product], generator, say }) => {
     if (!product) return;
     await warmUp(generator, product);
     for (let sample = 1; sample <= SAMPLES; sample++) {

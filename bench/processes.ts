@@ -21,17 +21,18 @@ export interface Service {
 const START_LIMIT_MS = 60_000;
 
 /**
- * Starts a Node program that says `API <address>` on standard error once it is up, as the product does.
+ * Starts a program under a Node; it says `API <address>` on standard error once it is up, as the product does.
  * @param logFile gets its standard output
  * @throws when it ends before, or says nothing for a minute
  */
 export async function startService(
+  node: string,
   args: string[],
   env: Record<string, string>,
   logFile: string,
 ): Promise<Service> {
   const log = openSync(logFile, 'a');
-  const child = spawn(process.execPath, args, {
+  const child = spawn(node, args, {
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...env },
     stdio: ['ignore', log, 'pipe'],
   });

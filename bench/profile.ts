@@ -3,6 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { renderTable } from '../src/cli/table';
 import { withBench } from './bench';
+import { entry } from './contenders';
 import { warmUp } from './warmUp';
 
 const DIRECTORY = path.join(__dirname, 'profiles');
@@ -25,7 +26,7 @@ export async function profile(seconds: number): Promise<string> {
   await rm(DIRECTORY, { recursive: true, force: true });
   await mkdir(DIRECTORY, { recursive: true });
   await withBench(
-    ['product'],
+    [entry('product')],
     async ({ contenders: [product], generator, say }) => {
       if (!product) return;
       await warmUp(generator, product);

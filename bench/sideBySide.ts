@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withBench } from './bench';
-import type { ContenderName } from './contenders';
+import type { Entry } from './contenders';
 import { runSize, type RunSize } from './history';
 import type { Job } from './load/job';
 import { describeMachine, type Machine } from './machine';
@@ -9,7 +9,7 @@ import { median, spread } from './statistics';
 import { warmUp } from './warmUp';
 
 export interface SideBySideOptions {
-  contenders: ContenderName[];
+  contenders: Entry[];
   loads: Job['load'][];
   rounds: number;
   /** Of each measurement. */
@@ -18,7 +18,8 @@ export interface SideBySideOptions {
 
 /** One contender under one load: the median over all rounds. */
 export interface Row extends Measurement {
-  contender: ContenderName;
+  /** Its label. */
+  contender: string;
   load: Job['load'];
   /** Half of what lies between the fastest and the slowest round, in percent of the median p50. */
   spread: number;
@@ -31,7 +32,7 @@ export interface SideBySide {
   seconds: number;
   rows: Row[];
   /** What a sync costs Temporal, for those who use it. */
-  runs: Partial<Record<ContenderName, RunSize>>;
+  runs: Record<string, RunSize>;
 }
 
 // What one contender leaves to its servers to finish must not be charged to the next.
@@ -50,7 +51,7 @@ export async function sideBySide(options: SideBySideOptions): Promise<SideBySide
   };
   await withBench(options.contenders, async ({ contenders, generator, say }) => {
     for (const contender of contenders) {
-      say(`warming up ${contender.name}`);
+      say(`warming up ${contender.label}`);
       await warmUp(generator, contender);
     }
     const turns = loads.flatMap((load) =>
@@ -64,14 +65,14 @@ export async function sideBySide(options: SideBySideOptions): Promise<SideBySide
       }
     }
     result.rows = turns.map(({ contender, load, measured }) => ({
-      contender: contender.name,
+      contender: contender.label,
       load,
       ...medians(measured),
       spread: spread(measured.map(({ p50 }) => p50)),
     }));
     for (const contender of contenders) {
       const run = await runSize(contender);
-      if (run) result.runs[contender.name] = run;
+      if (run) result.runs[contender.label] = run;
     }
   });
   return result;
