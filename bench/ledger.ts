@@ -1,27 +1,33 @@
 import { renderTable } from '../src/cli/table';
 import { withBench } from './bench';
-import { entry } from './contenders';
+import { entry, type Contender } from './contenders';
 import { NAMESPACES } from './load/syncs';
-import type { Measurement } from './measure';
+import { medians, type Measurement } from './measure';
 import { execute } from './servers';
 import { warmUp } from './warmUp';
 
-/** The cost of a sync with so many rows in the ledger. */
-export interface LedgerSample extends Measurement {
+/** The cost of a sync with so many rows in the ledger, beside that of a service whose ledger stays small. */
+export interface LedgerSample {
   rows: number;
+  grown: Measurement;
+  small: Measurement;
 }
 
+const ROUNDS = 3;
 const SIZES = [10_000, 100_000, 1_000_000, 2_000_000];
 
 /**
  * What a sync costs while the ledger grows. Rows like those of earlier syncs are put in for the same namespaces, so
- * that its indexes are as deep as they would be; the other tables of the schema grow with it.
+ * that its indexes are as deep as they would be. A second service with a ledger of its own that is not filled is
+ * measured in turns with it: what disturbs the machine meets both.
  */
 export async function ledger(seconds: number): Promise<LedgerSample[]> {
   const samples: LedgerSample[] = [];
-  await withBench([entry('product')], async ({ contenders: [product], generator, servers, say }) => {
-    if (!product) return;
+  const entries = ['product', 'product-small'].map((label) => ({ ...entry('product'), label }));
+  await withBench(entries, async ({ contenders: [product, small], generator, servers, say }) => {
+    if (!product || !small) return;
     await warmUp(generator, product);
+    await warmUp(generator, small);
     let filled = 0;
     for (const rows of SIZES) {
       say(`filling the ledger up to ${rows} rows`);
@@ -29,8 +35,16 @@ export async function ledger(seconds: number): Promise<LedgerSample[]> {
       const statements = [fill(filled, rows), 'VACUUM ANALYZE provisioning.ledger', 'CHECKPOINT'];
       await execute(servers.databaseUrl(product.label), ...statements);
       filled = rows;
-      const measured = await generator.measure(product, { callers: 1 }, { seconds });
-      samples.push({ rows, ...measured });
+      const rounds: Omit<LedgerSample, 'rows'>[] = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const measure = (contender: Contender) => generator.measure(contender, { callers: 1 }, { seconds });
+        rounds.push({ grown: await measure(product), small: await measure(small) });
+      }
+      samples.push({
+        rows,
+        grown: medians(rounds.map(({ grown }) => grown)),
+        small: medians(rounds.map(({ small }) => small)),
+      });
     }
   });
   return samples;
@@ -52,11 +66,14 @@ function fill(from: number, to: number): string {
 
 /** The samples as a table. */
 export function ledgerTable(samples: LedgerSample[]): string {
-  const rows = samples.map(({ rows, p50, p95, p99, cpu }) =>
-    [String(rows), ...[p50, p95, p99, cpu.service, cpu.engine, cpu.postgres].map((ms) => ms.toFixed(1))].map(
-      (text) => ({ text }),
-    ),
+  const rows = samples.map(({ rows, grown, small }) =>
+    [
+      String(rows),
+      ...[grown.p50, small.p50].map((ms) => ms.toFixed(1)),
+      (grown.p50 / small.p50).toFixed(2),
+      ...[grown.cpu.postgres, small.cpu.postgres].map((ms) => ms.toFixed(1)),
+    ].map((text) => ({ text })),
   );
-  const header = ['ledger rows', 'p50 ms', 'p95', 'p99', 'CPU service', 'engine', 'postgres'];
+  const header = ['ledger rows', 'p50 ms', 'small ledger', 'ratio', 'CPU postgres', 'small ledger'];
   return renderTable(header, rows, process.stdout.isTTY).join('\n');
 }

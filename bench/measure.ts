@@ -4,7 +4,7 @@ import type { Contender } from './contenders';
 import { cpuUsed } from './cpu';
 import type { Job, JobResult } from './load/job';
 import { nodeArguments } from './processes';
-import { percentile } from './statistics';
+import { median, percentile } from './statistics';
 
 /** One contender under one load for a few seconds. Times in milliseconds. */
 export interface Measurement {
@@ -62,6 +62,23 @@ export function startLoadGenerator(token: () => Promise<string>): LoadGenerator 
       const ended = once(child, 'exit');
       child.kill();
       await ended;
+    },
+  };
+}
+
+/** Each figure's median over several rounds. */
+export function medians(rounds: Measurement[]): Measurement {
+  const of = (value: (measurement: Measurement) => number) => median(rounds.map(value));
+  return {
+    syncs: of(({ syncs }) => syncs),
+    perSecond: of(({ perSecond }) => perSecond),
+    p50: of(({ p50 }) => p50),
+    p95: of(({ p95 }) => p95),
+    p99: of(({ p99 }) => p99),
+    cpu: {
+      service: of(({ cpu }) => cpu.service),
+      engine: of(({ cpu }) => cpu.engine),
+      postgres: of(({ cpu }) => cpu.postgres),
     },
   };
 }

@@ -4,8 +4,8 @@ import type { Entry } from './contenders';
 import { runSize, type RunSize } from './history';
 import type { Job } from './load/job';
 import { describeMachine, type Machine } from './machine';
-import type { Measurement } from './measure';
-import { median, spread } from './statistics';
+import { medians, type Measurement } from './measure';
+import { spread } from './statistics';
 import { warmUp } from './warmUp';
 
 export interface SideBySideOptions {
@@ -76,20 +76,4 @@ export async function sideBySide(options: SideBySideOptions): Promise<SideBySide
     }
   });
   return result;
-}
-
-function medians(rounds: Measurement[]): Measurement {
-  const of = (value: (measurement: Measurement) => number) => median(rounds.map(value));
-  return {
-    syncs: of(({ syncs }) => syncs),
-    perSecond: of(({ perSecond }) => perSecond),
-    p50: of(({ p50 }) => p50),
-    p95: of(({ p95 }) => p95),
-    p99: of(({ p99 }) => p99),
-    cpu: {
-      service: of(({ cpu }) => cpu.service),
-      engine: of(({ cpu }) => cpu.engine),
-      postgres: of(({ cpu }) => cpu.postgres),
-    },
-  };
 }
