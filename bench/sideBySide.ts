@@ -37,6 +37,8 @@ export interface SideBySide {
 
 // What one contender leaves to its servers to finish must not be charged to the next.
 const PAUSE_MS = 500;
+// While others had their turns it was idle: connections were closed, and memory may have been taken from it.
+const WAKE_S = 3;
 
 /** Measures the contenders in turns, round by round, so that what disturbs the machine meets all of them alike. */
 export async function sideBySide(options: SideBySideOptions): Promise<SideBySide> {
@@ -61,6 +63,7 @@ export async function sideBySide(options: SideBySideOptions): Promise<SideBySide
       say(`round ${round} of ${rounds}`);
       for (const { contender, load, measured } of turns) {
         await sleep(PAUSE_MS);
+        await generator.measure(contender, load, { seconds: WAKE_S });
         measured.push(await generator.measure(contender, load, { seconds }));
       }
     }
