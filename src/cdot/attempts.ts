@@ -81,6 +81,7 @@ export async function settleAttempt(
   delivery: Delivery,
 ): Promise<void> {
   await withTransaction(pool, async (tx) => {
+    await tx.query('SELECT 1'); // a transaction begins with reading, see there
     const { rowCount } = await tx.query(SETTLE, [
       id,
       end.state,
