@@ -63,6 +63,11 @@ function textOrParsed(oid: number): (text: string) => unknown {
 const BEGIN = prepared('begin', 'BEGIN');
 const ROLLBACK = { text: 'ROLLBACK', query_timeout: 1_000 };
 
+/** Whether a statement failed only because one before it had: those that travel together meet that. */
+function isAftermath(error: unknown): boolean {
+  return (error as { code?: string }).code === '25P02';
+}
+
 /**
  * Runs `work` in one READ COMMITTED transaction: commits what it did, or rolls back and throws its error. BEGIN travels
  * with what `work` sends first. If BEGIN alone were refused, that would be outside of a transaction, and nothing is
@@ -73,11 +78,16 @@ const ROLLBACK = { text: 'ROLLBACK', query_timeout: 1_000 };
 export async function withTransaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
+  let cause: unknown;
   try {
     let refused: Error | null = null;
     const begun = client.query(BEGIN());
     begun.catch((error: Error) => (refused = error));
-    const query = (...args: [string]) => (refused ? Promise.reject(refused) : client.query(...args));
+    const query = (...args: [string]) => {
+      const answer = refused ? Promise.reject(refused) : client.query(...args);
+      answer.catch((error: unknown) => (cause = isAftermath(error) ? cause : error));
+      return answer;
+    };
     const last: Promise<unknown>[] = [];
     const withCommit = (statement: Promise<unknown>) => {
       statement.catch(() => undefined); // whoever waits for the transaction sees it
@@ -86,7 +96,8 @@ export async function withTransaction<T>(pool: Pool, work: (tx: Tx) => Promise<T
     const result = await work({ query: query as Tx['query'], withCommit });
     await Promise.all([begun, ...last, query('COMMIT')]);
     return result;
-  } catch (error) {
+  } catch (thrown) {
+    const error = isAftermath(thrown) ? (cause ?? thrown) : thrown;
     if (isStaleStatement(error)) broken = error;
     // Bounded by itself: after a time-out the connection may still be busy with the statement before.
     await client.query(ROLLBACK).catch((failure: Error) => (broken = failure));

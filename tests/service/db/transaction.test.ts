@@ -31,6 +31,15 @@ test('what is sent with COMMIT is committed, or nothing is', async () => {
   expect(await written()).toEqual(['first', 'last']);
 });
 
+test('what fails only because a statement before it has failed is told by the failure of that one', async () => {
+  const failed = withTransaction(pool, async (tx) => {
+    tx.query('SELECT 1 / 0').catch(() => undefined);
+    await tx.query(insert, ['after']);
+  });
+  await expect(failed).rejects.toMatchObject({ code: '22012' });
+  expect(await written()).not.toContain('after');
+});
+
 test('when BEGIN alone is refused nothing is written, and the connection is replaced', async () => {
   await withTransaction(pool, (tx) => tx.query('SELECT 1'));
   await pool.query('DEALLOCATE ALL'); // the driver does not know of it, and BEGIN is a prepared statement
