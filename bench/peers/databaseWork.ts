@@ -4,8 +4,8 @@ import type { Pool, PoolClient, QueryConfig } from 'pg';
 import { createActivities, type Activities } from '../../src/activities';
 import { createPool } from '../../src/db/pool';
 import type { Answer } from '../../src/domain/answer';
-import { askedSteps } from '../../src/domain/steps';
-import type { SyncInput } from '../../src/domain/sync';
+import { askedSteps, type StepName } from '../../src/domain/steps';
+import type { StepCall, StepResult, SyncInput } from '../../src/domain/sync';
 import { workflowIdOf } from '../../src/domain/syncInput';
 import { createMetrics } from '../../src/metrics/metrics';
 
@@ -56,21 +56,26 @@ export async function provision(
   step: DurableStep,
 ): Promise<Answer> {
   const info = { attempt: 1, workflowExecution: { workflowId: workflowIdOf(input.namespace_id), runId } };
-  const durable: DurableStep = (name, body) =>
-    step(name, () => asyncLocalStorage.run({ info } as unknown as Context, body));
+  const durable = (name: StepName, call: StepCall) =>
+    step(name, () =>
+      asyncLocalStorage.run(
+        { info } as unknown as Context,
+        () => activities[name](call) as Promise<StepResult>, // only a step that follows others can be skipped
+      ),
+    );
 
   // The transactions of the product: the first step brings the admission, the last one the outcome.
   const opens = { request: input, chain_id: runId, started_at: new Date().toISOString() };
   const [first, ...others] = askedSteps(input.provision);
   if (!first) throw new Error('the bench sends no empty sync');
-  const opened = await durable(first.step, () => activities[first.step]({ opens }));
+  const opened = await durable(first.step, { opens });
   if (opened.admission?.outcome !== 'admitted') throw new Error(`sync ${input.sync_id} was not admitted`);
   const admitted = opened.admission.input;
   const entries = opened.entries;
   let { answer } = opened;
   for (const { step: name } of others) {
     const closes = name === others.at(-1)?.step ? entries : null;
-    const done = await durable(name, () => activities[name]({ input: admitted, closes }));
+    const done = await durable(name, { input: admitted, closes });
     Object.assign(entries, done.entries);
     answer = done.answer;
   }

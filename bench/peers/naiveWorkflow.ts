@@ -14,7 +14,8 @@ export async function provisionNaively(input: SyncInput): Promise<Answer> {
   const admission = await activities.admitSync(opening);
   const entries: SectionEntries = {};
   for (const { step } of STEPS) {
-    Object.assign(entries, (await activities[step]({ input: admission.input, closes: null })).entries);
+    const result = await activities[step]({ input: admission.input, closes: null });
+    if ('entries' in result) Object.assign(entries, result.entries);
   }
   const answer = answerOf(entries);
   await activities.recordOutcome(admission.input, answer);

@@ -17,5 +17,5 @@ export interface ActivityDependencies {
   /** Told the answer of a run as soon as it is recorded and can no longer change. */
   onAnswer: (run: RunIdentity, answer: Answer) => void;
   log: Logger;
-  metrics: Pick<Metrics, 'unfinishedRuns' | 'compensations'>;
+  metrics: Pick<Metrics, 'unfinishedRuns' | 'compensations' | 'stepDuration' | 'stepRetries'>;
 }

@@ -1,8 +1,10 @@
 import { STEPS, type StepName, type UndoName } from '../domain/steps';
 import type {
   Admission,
+  FollowingCall,
   Opening,
   Outcome,
+  SkippedStep,
   StepCall,
   StepInput,
   StepResult,
@@ -12,9 +14,11 @@ import type {
 import { activityFailure } from '../temporal/failures';
 import { admitSync } from './admitSync';
 import type { ActivityDependencies } from './dependencies';
+import { measured } from './measure';
 import { recordOutcome } from './recordOutcome';
 import { restoreStep } from './restoreStep';
 import { runStep } from './runStep';
+import { StepSequences } from './sequences';
 
 /** The activities of a sync; workflows import only this type. */
 export type Activities = {
@@ -22,7 +26,7 @@ export type Activities = {
   recordOutcome(of: Opening | StepInput, outcome: Outcome): Promise<Outcome>;
 } & Steps;
 
-type Steps = Record<StepName, (call: StepCall) => Promise<StepResult>> &
+type Steps = Record<StepName, (call: StepCall | FollowingCall) => Promise<StepResult | SkippedStep>> &
   Record<UndoName, (of: Opening | StepInput) => Promise<UndoResult | TooLate>>;
 
 // A bug fails the run after these. A compensation never gives up: a person sees it pending, and mends what is in its way.
@@ -33,28 +37,32 @@ const BUG_ATTEMPTS = 3;
  * into those that Temporal retries and those it does not.
  */
 export function createActivities(deps: ActivityDependencies): Activities {
-  const activity =
-    <Args extends unknown[], Result>(
-      run: (deps: ActivityDependencies, ...args: Args) => Promise<Result>,
-      bugAttempts = BUG_ATTEMPTS,
-    ) =>
-    async (...args: Args): Promise<Result> => {
+  const activity = <Args extends unknown[], Result>(
+    name: keyof Activities,
+    run: (deps: ActivityDependencies, ...args: Args) => Promise<Result>,
+    bugAttempts = BUG_ATTEMPTS,
+  ) =>
+    measured(deps.metrics, name, async (...args: Args): Promise<Result> => {
       try {
         return await run(deps, ...args);
       } catch (error) {
         throw activityFailure(error, deps.log, bugAttempts);
       }
-    };
-  const steps = STEPS.flatMap((definition) => [
-    [definition.step, activity((given, call: StepCall) => runStep(given, definition, call))],
-    [
-      definition.undo,
-      activity((given, of: Opening | StepInput) => restoreStep(given, definition, of), Infinity),
-    ],
-  ]);
+    });
+  const sequences = new StepSequences();
+  const steps = STEPS.flatMap((definition) => {
+    const { step, undo } = definition;
+    const runAlone = activity(step, (given, call: StepCall) => runStep(given, definition, call));
+    const restore = (given: ActivityDependencies, of: Opening | StepInput) =>
+      restoreStep(given, definition, of);
+    return [
+      [step, (call: StepCall | FollowingCall) => sequences.call(definition, call, runAlone)],
+      [undo, activity(undo, restore, Infinity)],
+    ];
+  });
   return {
     ...(Object.fromEntries(steps) as Steps),
-    admitSync: activity(admitSync),
-    recordOutcome: activity(recordOutcome),
+    admitSync: activity('admitSync', admitSync),
+    recordOutcome: activity('recordOutcome', recordOutcome),
   };
 }

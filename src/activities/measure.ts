@@ -1,31 +1,26 @@
 import { ApplicationFailure } from '@temporalio/common';
-import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { FAILURE } from '../domain/failures';
 import type { Metrics } from '../metrics/metrics';
 
-/** Measures every execution of an activity, whichever it is. */
-export function measureActivities({
-  stepDuration,
-  stepRetries,
-}: Pick<Metrics, 'stepDuration' | 'stepRetries'>): ActivityInterceptorsFactory {
-  return ({ info: { activityType: step } }) => ({
-    inbound: {
-      async execute(input, next) {
-        const end = stepDuration.startTimer({ step });
-        try {
-          const result = await next(input);
-          end({ result: 'success' });
-          return result;
-        } catch (error) {
-          const { type, nonRetryable } = error instanceof ApplicationFailure ? error : {};
-          end({ result: RESULTS[type ?? ''] ?? 'failed' });
-          if (!nonRetryable)
-            stepRetries.inc({ step, reason: type === FAILURE.transient ? 'transient' : 'bug' });
-          throw error;
-        }
-      },
-    },
-  });
+/** Measures every run of an activity, without the time that it waits for others (`sequences.ts`). */
+export function measured<Args extends unknown[], Result>(
+  { stepDuration, stepRetries }: Pick<Metrics, 'stepDuration' | 'stepRetries'>,
+  step: string,
+  run: (...args: Args) => Promise<Result>,
+): (...args: Args) => Promise<Result> {
+  return async (...args) => {
+    const end = stepDuration.startTimer({ step });
+    try {
+      const result = await run(...args);
+      end({ result: 'success' });
+      return result;
+    } catch (error) {
+      const { type, nonRetryable } = error instanceof ApplicationFailure ? error : {};
+      end({ result: RESULTS[type ?? ''] ?? 'failed' });
+      if (!nonRetryable) stepRetries.inc({ step, reason: type === FAILURE.transient ? 'transient' : 'bug' });
+      throw error;
+    }
+  };
 }
 
 const RESULTS: Record<string, string> = {

@@ -1,6 +1,5 @@
 import type { Pool } from 'pg';
 import { createActivities } from '../activities';
-import { measureActivities } from '../activities/measure';
 import { nameInLog } from '../activities/nameInLog';
 import type { HealthCheck } from '../api/health';
 import { createHealthApp } from '../api/healthApp';
@@ -53,7 +52,7 @@ export async function startWorkerPart(
     billableMembers: (subscription) => subscription.seats_in_use,
   });
   const started = await startWorker(temporal, activities, {
-    activity: [measureActivities(metrics), nameInLog(logContext)],
+    activity: [nameInLog(logContext)],
     tracing,
     buildId: config.workerBuildId,
   });

@@ -39,6 +39,11 @@ export type StepCall =
   /** `closes`: what became of the sections before, where this is the last step and the outcome is to be recorded. */
   | { input: StepInput; closes: SectionEntries | null };
 
+/** Calls a step at once with those before it, so many of them; what it needs to know is in their results. */
+export interface FollowingCall {
+  follows: number;
+}
+
 /** How a sync fared at the fence and, under `compensate`, before the rules of all its sections. */
 export type Admission = {
   input: StepInput;
@@ -71,6 +76,11 @@ export interface StepResult {
   admission?: Admission;
   /** The run's answer, where it was recorded together with the step: from then on nothing else may end the run. */
   answer?: Answer;
+}
+
+/** A step that was called with others, and not attempted: why. */
+export interface SkippedStep {
+  skipped: string;
 }
 
 /** What a compensation did: `rolled_back`, or what it had to leave, per section of its step. */

@@ -7,12 +7,12 @@ import {
 } from '@temporalio/workflow';
 import type { Activities } from '../activities';
 
-// The normal case: inside the workflow task, without a round trip through the server. Bounded well below the time
-// a caller waits, so that trouble moves on to where it can be seen.
+// The normal case: inside the workflow task, without a round trip through the server. One attempt, bounded well below
+// the time that a caller waits, so that trouble moves on to where it can be seen.
 const LOCAL = {
   startToCloseTimeout: '5s',
   scheduleToCloseTimeout: '7s',
-  retry: { maximumAttempts: 2, initialInterval: '50ms' },
+  retry: { maximumAttempts: 1 },
 } as const;
 
 // The troubled case: pending in the UI and the CLI, retried until it can be done.

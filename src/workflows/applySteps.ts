@@ -8,7 +8,7 @@ import { answerOf, supersededAnswer, type Answer } from '../domain/answer';
 import { askedSections } from '../domain/askedSections';
 import { FAILURE, type SectionEntries } from '../domain/failures';
 import { askedSteps, type Step } from '../domain/steps';
-import type { Admission, Opening, Outcome, StepInput, StepResult } from '../domain/sync';
+import type { Admission, Opening, Outcome, SkippedStep, StepInput, StepResult } from '../domain/sync';
 import { execute, executeLocally, executeVisibly, permanentCause } from './activityCalls';
 import { Details } from './details';
 import { stepSummary, undoSummary } from './summaries';
@@ -36,8 +36,14 @@ export interface Saga {
    * effect. @throws ActivityFailure of a request that is invalid
    */
   apply(): Promise<Ending>;
-  /** Undoes every step that was begun, newest first; retried until it can be done, also in a cancelled run. */
+  /** Undoes every asked step, newest first; retried until it can be done, also in a cancelled run. */
   undo(): Promise<void>;
+}
+
+/** How far the steps came when all of them were called at once. */
+interface Attempted {
+  done: Step[];
+  failed: { step: Step; error: unknown } | null;
 }
 
 /**
@@ -48,11 +54,12 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
   const details = new Details();
   const progress: Progress = { run: opening, admission: null, recorded: null, isCompensated: false, details };
   const entries: SectionEntries = {};
-  const begun: Step[] = [];
+  const requested = requestedProvision(opening.request);
 
+  // All that are asked: one may have taken effect without this run's knowing, in a worker that crashed then.
   const undo = () =>
     CancellationScope.nonCancellable(async () => {
-      for (const step of begun.toReversed()) {
+      for (const step of askedSteps(requested).toReversed()) {
         const undone = await executeVisibly(step.undo, undoSummary(step.undo), [progress.run]);
         if ('recorded' in undone) {
           progress.recorded = undone.recorded;
@@ -70,12 +77,21 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
     for (const section of askedSections(admission.input.provision)) entries[section] = { status: 'skipped' };
   };
 
-  const done = ({ admission, answer, ...result }: StepResult) => {
-    if (admission) admitted(admission);
-    if (answer) progress.recorded = answer;
+  /** In trouble the sync is admitted for itself, too. */
+  const admit = async (): Promise<Admission> => {
+    const admission = await execute('admitSync', 'Check and admit the sync', [opening]);
+    admitted(admission);
+    return admission;
+  };
+
+  /** @returns whether the step has been done */
+  const took = (result: StepResult | SkippedStep): boolean => {
+    if ('skipped' in result) return false;
+    if (result.admission) admitted(result.admission);
+    if (result.answer) progress.recorded = result.answer;
     details.changed(result.changes);
-    if (!answer) setCurrentDetails(details.text(null)); // the end sets them once more
     Object.assign(entries, result.entries);
+    return true;
   };
 
   const refused = (error: unknown, { policy }: StepInput) => {
@@ -85,44 +101,40 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
     if (policy === 'compensate') throw new StepRefused();
   };
 
-  /** The normal case: the first step brings the admission along. Else each is done for itself. */
-  const open = async (): Promise<Admission> => {
-    const provision = requestedProvision(opening.request);
-    const [first] = askedSteps(provision);
-    let trouble: unknown = null;
-    if (first) {
-      begun.push(first); // before it runs: a step may take effect and its answer still get lost
-      try {
-        done(await executeLocally(first.step, stepSummary(first.step, provision), [{ opens: opening }]));
-        if (progress.admission) return progress.admission;
-      } catch (error) {
-        if (isCancellation(error)) throw error;
-        trouble = error;
+  /** The normal case: the first step brings the admission along, the last one the record of the outcome. */
+  const attemptAll = async (): Promise<Attempted> => {
+    const steps = askedSteps(requested);
+    const results = await Promise.allSettled(
+      steps.map((step, index) =>
+        executeLocally(step.step, stepSummary(step.step, requested), [
+          index === 0 ? { opens: opening } : { follows: index },
+        ]),
+      ),
+    );
+    const done: Step[] = [];
+    for (const [index, step] of steps.entries()) {
+      const result = results[index] as (typeof results)[number];
+      if (result.status === 'rejected') {
+        if (isCancellation(result.reason)) throw result.reason;
+        return { done, failed: { step, error: result.reason } };
       }
+      if (!took(result.value)) break;
+      done.push(step);
     }
-    const admission = await execute('admitSync', 'Check and admit the sync', [opening]);
-    admitted(admission);
-    if (!first || admission.outcome !== 'admitted') return admission;
-    const { input } = admission;
-    if (permanentCause(trouble)) refused(trouble, input);
-    else {
-      const call = { input, closes: null };
-      done(await executeVisibly(first.step, stepSummary(first.step, input.provision), [call]));
-    }
-    return admission;
+    return { done, failed: null };
   };
 
-  const runStep = async (step: Step, input: StepInput, isLast: boolean) => {
-    begun.push(step);
+  /** In trouble each step is run for itself. @param failure of its first attempt, if it had one */
+  const runStep = async (step: Step, input: StepInput, isLast: boolean, failure: unknown) => {
     const summary = stepSummary(step.step, input.provision);
+    setCurrentDetails(details.text(null));
     try {
-      done(
-        await execute(
-          step.step,
-          summary,
-          [{ input, closes: isLast ? entries : null }],
-          [{ input, closes: null }],
-        ),
+      if (permanentCause(failure)) throw failure;
+      const alone = { input, closes: null };
+      took(
+        failure
+          ? await executeVisibly(step.step, summary, [alone])
+          : await execute(step.step, summary, [{ input, closes: isLast ? entries : null }], [alone]),
       );
     } catch (error) {
       refused(error, input);
@@ -131,12 +143,16 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
 
   const apply = async (): Promise<Ending> => {
     try {
-      const admission = await open();
+      const { done, failed } = await attemptAll();
+      const admission = progress.admission ?? (await admit());
       if (admission.outcome === 'refused') return { answer: answerOf(admission.entries) };
       if (admission.outcome === 'superseded') return { answer: supersededAnswer(admission.by) };
       const { input } = admission;
-      const steps = askedSteps(input.provision).filter((step) => !begun.includes(step));
-      for (const step of steps) await runStep(step, input, step === steps.at(-1));
+      const steps = askedSteps(input.provision);
+      for (const step of steps.filter((one) => !done.includes(one))) {
+        const failure = step === failed?.step ? failed.error : null;
+        await runStep(step, input, step === steps.at(-1), failure);
+      }
     } catch (error) {
       if (permanentCause(error)?.type === FAILURE.invalidRequest) throw error;
       const newer = supersededBy(error, newerSync());
