@@ -1,9 +1,9 @@
 import { STEPS, type StepName, type UndoName } from '../domain/steps';
 import type {
   Admission,
-  FollowingCall,
   Opening,
   Outcome,
+  SequenceCall,
   SkippedStep,
   StepCall,
   StepInput,
@@ -26,7 +26,7 @@ export type Activities = {
   recordOutcome(of: Opening | StepInput, outcome: Outcome): Promise<Outcome>;
 } & Steps;
 
-type Steps = Record<StepName, (call: StepCall | FollowingCall) => Promise<StepResult | SkippedStep>> &
+type Steps = Record<StepName, (call: StepCall | SequenceCall) => Promise<StepResult | SkippedStep>> &
   Record<UndoName, (of: Opening | StepInput) => Promise<UndoResult | TooLate>>;
 
 // A bug fails the run after these. A compensation never gives up: a person sees it pending, and mends what is in its way.
@@ -56,7 +56,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
     const restore = (given: ActivityDependencies, of: Opening | StepInput) =>
       restoreStep(given, definition, of);
     return [
-      [step, (call: StepCall | FollowingCall) => sequences.call(definition, call, runAlone)],
+      [step, (call: StepCall | SequenceCall) => sequences.call(definition, call, runAlone)],
       [undo, activity(undo, restore, Infinity)],
     ];
   });

@@ -1,61 +1,92 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { SectionEntries } from '../domain/failures';
 import { askedSteps, type Step } from '../domain/steps';
-import type { FollowingCall, SkippedStep, StepCall, StepResult } from '../domain/sync';
+import type { SequenceCall, SkippedStep, StepCall, StepResult } from '../domain/sync';
 
 /** Runs a step by itself. */
 type StepRunner = (call: StepCall) => Promise<StepResult>;
 
-/** The results of the steps of a run so far; null: one of them has failed, or ended the sync. */
-type Results = Promise<StepResult[] | null>;
+/** The results of the steps so far, in order; null once one of them has failed or has ended the sync. */
+type Results = StepResult[] | null;
 
 /**
- * Steps that a workflow calls at once run one after the other here. Their results are held back until the last of them
- * has ended: each answer by itself would cost the workflow a turn. They meet in memory, as all local activities of a
- * workflow task are in the worker that has the task; who comes too late to meet the others is skipped.
+ * Steps that a workflow task has called at once run one after the other, and answer when the last of them has ended:
+ * each answer by itself would cost the workflow a turn. They meet in memory, as all local activities of a workflow task
+ * are in the worker that has the task.
  */
 export class StepSequences {
-  private readonly running = new Map<string, Results>();
+  /** By run. */
+  private readonly running = new Map<string, Sequence>();
 
   /** @param run runs the step; called when the steps before have taken effect */
-  async call(step: Step, call: StepCall | FollowingCall, run: StepRunner): Promise<StepResult | SkippedStep> {
-    if ('input' in call) return run(call);
-    if ('opens' in call) return this.inTurn(0, () => run(call));
-    return this.inTurn(call.follows, (before) => {
-      const admission = before[0]?.admission;
-      if (admission?.outcome !== 'admitted') return null;
-      const { input } = admission;
-      const isLast = askedSteps(input.provision).at(-1) === step;
-      const entries: SectionEntries = {};
-      for (const result of before) Object.assign(entries, result.entries);
-      return run({ input, closes: isLast ? entries : null });
-    });
-  }
-
-  private async inTurn(
-    position: number,
-    work: (before: StepResult[]) => Promise<StepResult> | null,
-  ): Promise<StepResult | SkippedStep> {
-    const runId = Context.current().info.workflowExecution?.runId ?? '';
-    const before: Results = position === 0 ? Promise.resolve([]) : (this.running.get(runId) ?? NONE);
-    const own = before.then((results) => (results?.length === position ? work(results) : null));
-    const results = Promise.all([before, own]).then(
-      ([done, result]) => done && result && [...done, result],
-      () => null,
+  async call(step: Step, call: StepCall | SequenceCall, run: StepRunner): Promise<StepResult | SkippedStep> {
+    if (!('position' in call)) return run(call);
+    const { opens, position, count } = call;
+    const { info, cancelled } = Context.current();
+    const runId = info.workflowExecution?.runId ?? '';
+    let sequence = this.running.get(runId);
+    if (!sequence?.isFree(position)) this.running.set(runId, (sequence = new Sequence(count)));
+    const answer = sequence.take(position, (before) =>
+      opens ? run({ opens }) : runAfter(before, step, run),
     );
-    this.running.set(runId, results);
-    await this.end(runId);
-    return (await own) ?? { skipped: 'a step before it has failed, or has ended the sync' };
-  }
-
-  /** Resolves when the last step that has been called by then has ended. */
-  private async end(runId: string): Promise<void> {
-    for (let last; last !== this.running.get(runId);) {
-      last = this.running.get(runId);
-      await last;
+    try {
+      return (await Promise.race([answer, cancelled])) ?? SKIPPED;
+    } finally {
+      if (this.running.get(runId) === sequence) this.running.delete(runId);
     }
-    this.running.delete(runId);
   }
 }
 
-const NONE: Results = Promise.resolve(null);
+const SKIPPED: SkippedStep = { skipped: 'a step before it has failed, or has ended the sync' };
+
+function runAfter(before: StepResult[], step: Step, run: StepRunner): Promise<StepResult> | null {
+  const admission = before[0]?.admission;
+  if (admission?.outcome !== 'admitted') return null;
+  const { input } = admission;
+  const isLast = askedSteps(input.provision).at(-1) === step;
+  const entries: SectionEntries = {};
+  for (const result of before) Object.assign(entries, result.entries);
+  return run({ input, closes: isLast ? entries : null });
+}
+
+/** The steps of one workflow task. */
+class Sequence {
+  /** Told at each position what the steps before it have returned; behind the last one, that all have ended. */
+  private readonly turns: Turn[];
+  private readonly taken = new Set<number>();
+
+  constructor(count: number) {
+    this.turns = Array.from({ length: count + 1 }, () => new Turn());
+    this.turns[0]?.begin([]);
+  }
+
+  isFree(position: number): boolean {
+    return !this.taken.has(position);
+  }
+
+  /** @returns what `work` returns, when all have ended; null when a step before has failed or has ended the sync */
+  async take(
+    position: number,
+    work: (before: StepResult[]) => Promise<StepResult> | null,
+  ): Promise<StepResult | null> {
+    this.taken.add(position);
+    const before = (await this.turns[position]?.begun) ?? null;
+    let own: StepResult | null = null;
+    try {
+      own = before && (await work(before));
+      return own;
+    } finally {
+      this.turns[position + 1]?.begin(before && own && [...before, own]);
+      await this.turns.at(-1)?.begun;
+      // In their order, as it is that of their rows in the run.
+      for (let ahead = 0; ahead < position; ahead += 1) await nextTurn();
+    }
+  }
+}
+
+/** Begins when the step before has ended. */
+class Turn {
+  begin: (results: Results) => void = () => undefined;
+  readonly begun = new Promise<Results>((resolve) => (this.begin = resolve));
+}

@@ -34,7 +34,7 @@ export function createPool({ url, applicationName, max, onError }: PoolSettings)
     idleTimeoutMillis: 30_000,
     query_timeout: 8_000,
     statement_timeout: 7_000,
-    lock_timeout: 3_000, // twice, as a local activity has two attempts, fits its limit (workflows/activityCalls)
+    lock_timeout: 3_000, // fits the limit of a local activity (workflows/activityCalls)
     idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
     pipeline: true, // statements that do not wait for each other's results travel together

@@ -39,9 +39,14 @@ export type StepCall =
   /** `closes`: what became of the sections before, where this is the last step and the outcome is to be recorded. */
   | { input: StepInput; closes: SectionEntries | null };
 
-/** Calls a step at once with those before it, so many of them; what it needs to know is in their results. */
-export interface FollowingCall {
-  follows: number;
+/** Calls a step at once with the others of its run. */
+export interface SequenceCall {
+  /** Of the first step; the others are told the rest by what the steps before have returned. */
+  opens: Opening | null;
+  /** From 0. */
+  position: number;
+  /** How many steps are called. */
+  count: number;
 }
 
 /** How a sync fared at the fence and, under `compensate`, before the rules of all its sections. */

@@ -7,6 +7,7 @@ import {
   type WorkerDeploymentOptions,
 } from '@temporalio/worker';
 import type { Activities } from '../activities';
+import { STEPS } from '../domain/steps';
 import { DEPLOYMENT, TASK_QUEUE } from '../workflows/names';
 import type { TemporalConnection } from './connection';
 
@@ -14,6 +15,8 @@ import type { TemporalConnection } from './connection';
 const BUNDLE = path.join(__dirname, '../../dist/workflow-bundle.js');
 // The same workflow code, with what makes spans of it.
 const TRACED_BUNDLE = path.join(__dirname, '../../dist/workflow-bundle-traced.js');
+
+const WORKFLOW_TASKS = 100;
 
 /** What a worker is told about itself, and what watches it at work. */
 export interface WorkerSettings {
@@ -52,8 +55,8 @@ export async function startWorker(
     ...(tracing && { sinks: tracing.sinks }),
     ...(buildId !== null && { workerDeploymentOptions: versionOf(buildId) }),
     shutdownGraceTime: '10s',
-    maxConcurrentWorkflowTaskExecutions: 100,
-    maxConcurrentLocalActivityExecutions: 100,
+    maxConcurrentWorkflowTaskExecutions: WORKFLOW_TASKS,
+    maxConcurrentLocalActivityExecutions: WORKFLOW_TASKS * STEPS.length, // those of a task wait for each other
     maxConcurrentActivityTaskExecutions: 50,
   });
   const done = worker.run();

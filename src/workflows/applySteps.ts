@@ -8,8 +8,9 @@ import { answerOf, supersededAnswer, type Answer } from '../domain/answer';
 import { askedSections } from '../domain/askedSections';
 import { FAILURE, type SectionEntries } from '../domain/failures';
 import { askedSteps, type Step } from '../domain/steps';
-import type { Admission, Opening, Outcome, SkippedStep, StepInput, StepResult } from '../domain/sync';
-import { execute, executeLocally, executeVisibly, permanentCause } from './activityCalls';
+import type { Admission, Opening, Outcome, StepInput, StepResult } from '../domain/sync';
+import { execute, executeVisibly, permanentCause } from './activityCalls';
+import { callAtOnce } from './callAtOnce';
 import { Details } from './details';
 import { stepSummary, undoSummary } from './summaries';
 
@@ -38,12 +39,6 @@ export interface Saga {
   apply(): Promise<Ending>;
   /** Undoes every asked step, newest first; retried until it can be done, also in a cancelled run. */
   undo(): Promise<void>;
-}
-
-/** How far the steps came when all of them were called at once. */
-interface Attempted {
-  done: Step[];
-  failed: { step: Step; error: unknown } | null;
 }
 
 /**
@@ -84,14 +79,11 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
     return admission;
   };
 
-  /** @returns whether the step has been done */
-  const took = (result: StepResult | SkippedStep): boolean => {
-    if ('skipped' in result) return false;
-    if (result.admission) admitted(result.admission);
-    if (result.answer) progress.recorded = result.answer;
+  const took = ({ admission, answer, ...result }: StepResult) => {
+    if (admission) admitted(admission);
+    if (answer) progress.recorded = answer;
     details.changed(result.changes);
     Object.assign(entries, result.entries);
-    return true;
   };
 
   const refused = (error: unknown, { policy }: StepInput) => {
@@ -101,29 +93,6 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
     if (policy === 'compensate') throw new StepRefused();
   };
 
-  /** The normal case: the first step brings the admission along, the last one the record of the outcome. */
-  const attemptAll = async (): Promise<Attempted> => {
-    const steps = askedSteps(requested);
-    const results = await Promise.allSettled(
-      steps.map((step, index) =>
-        executeLocally(step.step, stepSummary(step.step, requested), [
-          index === 0 ? { opens: opening } : { follows: index },
-        ]),
-      ),
-    );
-    const done: Step[] = [];
-    for (const [index, step] of steps.entries()) {
-      const result = results[index] as (typeof results)[number];
-      if (result.status === 'rejected') {
-        if (isCancellation(result.reason)) throw result.reason;
-        return { done, failed: { step, error: result.reason } };
-      }
-      if (!took(result.value)) break;
-      done.push(step);
-    }
-    return { done, failed: null };
-  };
-
   /** In trouble each step is run for itself. @param failure of its first attempt, if it had one */
   const runStep = async (step: Step, input: StepInput, isLast: boolean, failure: unknown) => {
     const summary = stepSummary(step.step, input.provision);
@@ -131,11 +100,10 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
     try {
       if (permanentCause(failure)) throw failure;
       const alone = { input, closes: null };
-      took(
-        failure
-          ? await executeVisibly(step.step, summary, [alone])
-          : await execute(step.step, summary, [{ input, closes: isLast ? entries : null }], [alone]),
-      );
+      const result = failure
+        ? await executeVisibly(step.step, summary, [alone])
+        : await execute(step.step, summary, [{ input, closes: isLast ? entries : null }], [alone]);
+      if (!('skipped' in result)) took(result);
     } catch (error) {
       refused(error, input);
     }
@@ -143,13 +111,14 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
 
   const apply = async (): Promise<Ending> => {
     try {
-      const { done, failed } = await attemptAll();
+      const { done, failed } = await callAtOnce(opening, requested);
+      for (const { result } of done) took(result);
       const admission = progress.admission ?? (await admit());
       if (admission.outcome === 'refused') return { answer: answerOf(admission.entries) };
       if (admission.outcome === 'superseded') return { answer: supersededAnswer(admission.by) };
       const { input } = admission;
       const steps = askedSteps(input.provision);
-      for (const step of steps.filter((one) => !done.includes(one))) {
+      for (const step of steps.filter((one) => !done.some((taken) => taken.step === one))) {
         const failure = step === failed?.step ? failed.error : null;
         await runStep(step, input, step === steps.at(-1), failure);
       }

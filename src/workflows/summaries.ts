@@ -49,8 +49,10 @@ export function undoSummary(undo: UndoName): string {
 // The server refuses longer ones; a request may name hundreds of add-ons.
 const MAX_SUMMARY = 200;
 
-function parts(subject: string, values: Record<string, string | number | null | undefined>): string {
+/** @param values not checked yet if a person has started the run */
+function parts(subject: string, values: Record<string, unknown>): string {
   const sent = Object.entries(values).filter(([, value]) => value !== undefined);
-  const text = sent.map(([name, value]) => `${name} ${value ?? 'none'}`).join(', ');
+  const shown = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+  const text = sent.map(([name, value]) => `${name} ${value === null ? 'none' : shown(value)}`).join(', ');
   return `${subject}: ${text || 'as sent'}`.slice(0, MAX_SUMMARY);
 }

@@ -1,97 +1,20 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { MockActivityEnvironment } from '@temporalio/testing';
-import { pino } from 'pino';
-import { createActivities, type Activities } from '../../../src/activities';
-import { createPool } from '../../../src/db/pool';
-import { createMetrics } from '../../../src/metrics/metrics';
-import type { Answer } from '../../../src/domain/answer';
-import type { SectionEntries } from '../../../src/domain/failures';
-import type { StepName } from '../../../src/domain/steps';
-import type { FailurePolicy, Opening, StepInput, StepResult } from '../../../src/domain/sync';
+import type { StepInput } from '../../../src/domain/sync';
 import { ServiceClient } from '../../support/client';
-import { fullSync } from '../../support/syncs';
+import { ActivityRun, inputOf, openPool } from './support/activityRun';
 
 let client: ServiceClient;
-let pool: ReturnType<typeof createPool>;
+let pool: ReturnType<typeof openPool>;
 beforeAll(async () => {
   client = await ServiceClient.of('compensate');
-  pool = createPool({
-    url: client.service.databaseUrl,
-    applicationName: 'test',
-    max: 8,
-    onError: () => undefined,
-  });
+  pool = openPool(client.service.databaseUrl);
 });
 afterAll(async () => {
   await pool.end();
   await client.close();
 });
 
-/** Runs activities against the real database as attempts of one run: what a crashed worker makes Temporal do. */
-class Run {
-  readonly runId = randomUUID();
-  /** The answers that requests would have been given early. */
-  readonly answers: Answer[] = [];
-  private readonly activities: Activities;
-  constructor(
-    readonly input: StepInput,
-    policy: FailurePolicy = 'compensate',
-  ) {
-    this.activities = createActivities({
-      pool,
-      policy,
-      searchable: false,
-      billableMembers: (row) => row.seats_in_use,
-      onAnswer: (_run, answer) => this.answers.push(answer),
-      log: pino({ level: 'silent' }),
-      metrics: createMetrics(),
-    });
-  }
-
-  attempt<Name extends keyof Activities>(name: Name, ...args: Parameters<Activities[Name]>) {
-    const environment = new MockActivityEnvironment({
-      workflowExecution: { workflowId: `provision:${this.input.namespace_id}`, runId: this.runId },
-    });
-    return environment.run(this.activities[name] as (...given: unknown[]) => Promise<unknown>, ...args);
-  }
-
-  private get opening(): Opening {
-    const { chain_id, started_at } = this.input;
-    return { request: this.input, chain_id, started_at };
-  }
-
-  admit() {
-    return this.attempt('admitSync', this.opening);
-  }
-
-  /** The step alone, as in trouble. */
-  step(name: StepName) {
-    return this.attempt(name, { input: this.input, closes: null });
-  }
-
-  /** The first step with the admission. */
-  open(name: StepName): Promise<StepResult> {
-    return this.attempt(name, { opens: this.opening }) as Promise<StepResult>;
-  }
-
-  /** The last step with the outcome. */
-  close(name: StepName, closes: SectionEntries): Promise<StepResult> {
-    return this.attempt(name, { input: this.input, closes }) as Promise<StepResult>;
-  }
-}
-
-function inputOf(namespace_id: string, seats: number, sync_id: number | null = null): StepInput {
-  return {
-    namespace_id,
-    sync_id,
-    provision: fullSync(seats),
-    correlation_id: null,
-    chain_id: randomUUID(),
-    started_at: '2026-02-13T10:20:30.000Z',
-    policy: 'compensate',
-  };
-}
+const newRun = (input: StepInput) => new ActivityRun(pool, input);
 
 const STEPS = ['updateSubscription', 'updateNamespaceLimits', 'upsertAddOnPurchases'] as const;
 const UNDOS = ['restoreSubscription', 'restoreNamespaceLimits', 'restoreAddOnPurchases'] as const;
@@ -99,7 +22,7 @@ const UNDOS = ['restoreSubscription', 'restoreNamespaceLimits', 'restoreAddOnPur
 describe('a step that is run again in the same run', () => {
   test.each(STEPS)('%s changes nothing and returns the first result', async (step) => {
     const id = await client.createNamespace();
-    const run = new Run(inputOf(id, 3));
+    const run = newRun(inputOf(id, 3));
     await run.admit();
     const first = await run.step(step);
     const state = [await client.snapshot(id), await client.outbox(id), await client.ledger(id)];
@@ -109,10 +32,10 @@ describe('a step that is run again in the same run', () => {
 
   test('takes effect once also when its attempts run at the same time', async () => {
     const id = await client.createNamespace();
-    const run = new Run(inputOf(id, 3));
+    const run = newRun(inputOf(id, 3));
     await run.admit();
     await run.step('updateSubscription');
-    const other = new Run(inputOf(id, 4));
+    const other = newRun(inputOf(id, 4));
     await Promise.all([other.admit(), other.admit(), other.admit()]);
     const results = await Promise.all([1, 2, 3, 4].map(() => other.step('updateSubscription')));
     for (const result of results) expect(result).toEqual(results[0]);
@@ -124,7 +47,7 @@ describe('a step that is run again in the same run', () => {
 
   test('recordOutcome releases and writes follow-up work once', async () => {
     const id = await client.createNamespace();
-    const run = new Run(inputOf(id, 3));
+    const run = newRun(inputOf(id, 3));
     await run.admit();
     const success = { status: 'success' as const, message: null, payload: {} as never };
     await run.attempt('recordOutcome', run.input, success);
@@ -141,7 +64,7 @@ describe('a compensation', () => {
     async (undo, step) => {
       const id = await client.createNamespace();
       const before = await client.snapshot(id);
-      const run = new Run(inputOf(id, 3));
+      const run = newRun(inputOf(id, 3));
       await run.admit();
       await run.step(step);
       const first = await run.attempt(undo, run.input);
@@ -156,7 +79,7 @@ describe('a compensation', () => {
   test('that comes before its step keeps a late attempt of the step from taking effect', async () => {
     const id = await client.createNamespace();
     const before = await client.snapshot(id);
-    const run = new Run(inputOf(id, 3));
+    const run = newRun(inputOf(id, 3));
     await run.admit();
     await run.attempt('restoreSubscription', run.input);
     await expect(run.step('updateSubscription')).rejects.toMatchObject({ type: 'Superseded' });
@@ -165,7 +88,7 @@ describe('a compensation', () => {
 
   test('keeps a row that another writer changed since, and says so', async () => {
     const id = await client.createNamespace();
-    const run = new Run(inputOf(id, 3));
+    const run = newRun(inputOf(id, 3));
     await run.admit();
     await run.step('updateNamespaceLimits');
     await client.rows(
@@ -187,8 +110,8 @@ describe('a compensation', () => {
 describe('a run that was overtaken', () => {
   test('writes nothing once a newer sync was admitted', async () => {
     const id = await client.createNamespace();
-    const older = new Run(inputOf(id, 3, 1));
-    const newer = new Run(inputOf(id, 4, 2));
+    const older = newRun(inputOf(id, 3, 1));
+    const newer = newRun(inputOf(id, 4, 2));
     await older.admit();
     await newer.admit();
     const before = await client.snapshot(id);
@@ -199,13 +122,13 @@ describe('a run that was overtaken', () => {
     });
     expect(await client.snapshot(id)).toEqual(before);
     expect(await older.admit()).toMatchObject({ outcome: 'admitted' }); // as it was recorded
-    expect(await new Run(inputOf(id, 3, 1)).admit()).toMatchObject({ outcome: 'superseded', by: 2 });
+    expect(await newRun(inputOf(id, 3, 1)).admit()).toMatchObject({ outcome: 'superseded', by: 2 });
   });
 
   test('writes nothing once another run without an id was admitted', async () => {
     const id = await client.createNamespace();
-    const first = new Run(inputOf(id, 3));
-    const second = new Run(inputOf(id, 4));
+    const first = newRun(inputOf(id, 3));
+    const second = newRun(inputOf(id, 4));
     await first.admit();
     await second.admit();
     await expect(first.step('updateSubscription')).rejects.toMatchObject({
@@ -220,7 +143,7 @@ describe('the first step with the admission, the last with the outcome', () => {
 
   test('take effect once, however often and at the same time they are run', async () => {
     const id = await client.createNamespace();
-    const run = new Run(inputOf(id, 3, 1));
+    const run = newRun(inputOf(id, 3, 1));
     const opened = await Promise.all([1, 2, 3].map(() => run.open('updateSubscription')));
     for (const result of opened) expect(result).toEqual(opened[0]);
     expect(opened[0]).toMatchObject({ admission: { outcome: 'admitted' } });
@@ -242,7 +165,7 @@ describe('the first step with the admission, the last with the outcome', () => {
     const id = await client.createNamespace();
     const before = await client.snapshot(id);
     const input = inputOf(id, -1);
-    const run = new Run(input);
+    const run = newRun(input);
     const first = await run.open('updateSubscription');
     expect(first).toMatchObject({ admission: { outcome: 'refused' }, answer: { status: 'error' } });
     expect(await run.open('updateSubscription')).toEqual(first);
@@ -253,7 +176,7 @@ describe('the first step with the admission, the last with the outcome', () => {
   test('a step that the database refuses leaves no admission: the run asks for it by itself', async () => {
     const id = await client.createNamespace();
     await client.fault(id, 'gitlab_subscriptions', '23514');
-    const run = new Run(inputOf(id, 3));
+    const run = newRun(inputOf(id, 3));
     await expect(run.open('updateSubscription')).rejects.toMatchObject({ type: 'ValidationError' });
     expect(await client.ledger(id)).toEqual([]);
     expect(await run.admit()).toMatchObject({ outcome: 'admitted' });
@@ -262,7 +185,7 @@ describe('the first step with the admission, the last with the outcome', () => {
 
   test('what has its outcome is not undone, and keeps that outcome', async () => {
     const id = await client.createNamespace();
-    const run = new Run(inputOf(id, 3));
+    const run = newRun(inputOf(id, 3));
     await run.open('updateSubscription');
     await run.step('updateNamespaceLimits');
     const { answer } = await run.close('upsertAddOnPurchases', { ...SUCCESS, ...ASKED });
@@ -276,7 +199,7 @@ describe('the first step with the admission, the last with the outcome', () => {
   test('a first step that was undone before it came cannot take effect, nor admit the sync', async () => {
     const id = await client.createNamespace();
     const before = await client.snapshot(id);
-    const run = new Run(inputOf(id, 3, 7));
+    const run = newRun(inputOf(id, 3, 7));
     await run.attempt('restoreSubscription', run.input);
     await expect(run.open('updateSubscription')).rejects.toMatchObject({ type: 'Superseded' });
     expect(await client.snapshot(id)).toEqual(before);
@@ -287,9 +210,9 @@ describe('the first step with the admission, the last with the outcome', () => {
 
   test('of an overtaken run writes nothing and answers so', async () => {
     const id = await client.createNamespace();
-    await new Run(inputOf(id, 4, 2)).open('updateSubscription');
+    await newRun(inputOf(id, 4, 2)).open('updateSubscription');
     const before = await client.snapshot(id);
-    const older = new Run(inputOf(id, 3, 1));
+    const older = newRun(inputOf(id, 3, 1));
     expect(await older.open('updateSubscription')).toMatchObject({
       admission: { outcome: 'superseded', by: 2 },
       answer: { status: 'skipped', message: 'Superseded by sync 2' },

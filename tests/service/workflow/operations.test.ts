@@ -40,6 +40,11 @@ describe('a person starts a sync by hand', () => {
       { provision: { base_product: { seats: 'x' } } },
       'provision[base_product][seats] is invalid',
     ],
+    [
+      'a value that has no text',
+      { provision: { base_product: { seats: { toString: 1 } } } },
+      'provision[base_product][seats] is invalid',
+    ],
     ['a wrong sync id', { provision: {}, sync_id: '5' }, 'sync_id is invalid'],
   ])('%s fails the run with the words of the endpoint instead of looping', async (_name, input, message) => {
     const id = await client.createNamespace();
