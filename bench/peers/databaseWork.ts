@@ -60,7 +60,7 @@ export async function provision(
     step(name, () =>
       asyncLocalStorage.run(
         { info } as unknown as Context,
-        () => activities[name](call) as Promise<StepResult>, // only a step that follows others can be skipped
+        () => activities[name](call) as Promise<StepResult>, // only steps that are called at once can be skipped
       ),
     );
 

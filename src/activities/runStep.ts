@@ -6,7 +6,7 @@ import { databaseFailure } from '../db/sqlState';
 import { answerOf, supersededAnswer, type Answer, type SectionEntry } from '../domain/answer';
 import type { SectionEntries } from '../domain/failures';
 import type { SectionName } from '../domain/sections';
-import { askedSteps, sectionsOf, type Step } from '../domain/steps';
+import { isLastStep, sectionsOf, type Step } from '../domain/steps';
 import type { Admission, Change, StepCall, StepInput, StepResult } from '../domain/sync';
 import { supersededFailure, validationFailure } from '../temporal/failures';
 import { admit, ADMISSION } from './admitSync';
@@ -125,7 +125,7 @@ async function applyStep(
 /** What became of the sections before, if this step is to record the outcome of the run; else null. */
 function sectionsBefore({ call, step, input }: Attempt): SectionEntries | null {
   if (!('opens' in call)) return call.closes;
-  return askedSteps(input.provision).at(-1) === step ? {} : null;
+  return isLastStep(step, input.provision) ? {} : null;
 }
 
 /** What the first attempt returned, of a step that has taken effect or a run that has its outcome. */

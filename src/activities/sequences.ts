@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { SectionEntries } from '../domain/failures';
-import { askedSteps, type Step } from '../domain/steps';
+import { isLastStep, type Step } from '../domain/steps';
 import type { SequenceCall, SkippedStep, StepCall, StepResult } from '../domain/sync';
 
 /** Runs a step by itself. */
@@ -44,10 +44,9 @@ function runAfter(before: StepResult[], step: Step, run: StepRunner): Promise<St
   const admission = before[0]?.admission;
   if (admission?.outcome !== 'admitted') return null;
   const { input } = admission;
-  const isLast = askedSteps(input.provision).at(-1) === step;
   const entries: SectionEntries = {};
   for (const result of before) Object.assign(entries, result.entries);
-  return run({ input, closes: isLast ? entries : null });
+  return run({ input, closes: isLastStep(step, input.provision) ? entries : null });
 }
 
 /** The steps of one workflow task. */

@@ -18,6 +18,11 @@ export function askedSteps(provision: object): Step[] {
   return STEPS.filter((step) => sectionsOf(step, provision).length > 0);
 }
 
+/** Whether a step is the last one that a provision asks for: it records the outcome. */
+export function isLastStep(step: Step, provision: object): boolean {
+  return askedSteps(provision).at(-1) === step;
+}
+
 /** The sections of a step that a provision asks for, in their order. */
 export function sectionsOf({ sections }: Step, provision: object): SectionName[] {
   return askedSections(provision).filter((name) => sections.some((own) => own === name));

@@ -7,7 +7,7 @@ import {
 import { answerOf, supersededAnswer, type Answer } from '../domain/answer';
 import { askedSections } from '../domain/askedSections';
 import { FAILURE, type SectionEntries } from '../domain/failures';
-import { askedSteps, type Step } from '../domain/steps';
+import { askedSteps, isLastStep, type Step } from '../domain/steps';
 import type { Admission, Opening, Outcome, StepInput, StepResult } from '../domain/sync';
 import { execute, executeVisibly, permanentCause } from './activityCalls';
 import { callAtOnce } from './callAtOnce';
@@ -94,16 +94,17 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
   };
 
   /** In trouble each step is run for itself. @param failure of its first attempt, if it had one */
-  const runStep = async (step: Step, input: StepInput, isLast: boolean, failure: unknown) => {
+  const runStep = async (step: Step, input: StepInput, failure: unknown) => {
     const summary = stepSummary(step.step, input.provision);
     setCurrentDetails(details.text(null));
     try {
       if (permanentCause(failure)) throw failure;
       const alone = { input, closes: null };
+      const closing = { input, closes: isLastStep(step, input.provision) ? entries : null };
       const result = failure
         ? await executeVisibly(step.step, summary, [alone])
-        : await execute(step.step, summary, [{ input, closes: isLast ? entries : null }], [alone]);
-      if (!('skipped' in result)) took(result);
+        : await execute(step.step, summary, [closing], [alone]);
+      took(result as StepResult); // only those that are called at once can be skipped
     } catch (error) {
       refused(error, input);
     }
@@ -117,11 +118,8 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
       if (admission.outcome === 'refused') return { answer: answerOf(admission.entries) };
       if (admission.outcome === 'superseded') return { answer: supersededAnswer(admission.by) };
       const { input } = admission;
-      const steps = askedSteps(input.provision);
-      for (const step of steps.filter((one) => !done.some((taken) => taken.step === one))) {
-        const failure = step === failed?.step ? failed.error : null;
-        await runStep(step, input, step === steps.at(-1), failure);
-      }
+      const left = askedSteps(input.provision).filter((step) => !done.some((taken) => taken.step === step));
+      for (const step of left) await runStep(step, input, step === failed?.step ? failed.error : null);
     } catch (error) {
       if (permanentCause(error)?.type === FAILURE.invalidRequest) throw error;
       const newer = supersededBy(error, newerSync());

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Pool } from 'pg';
 import type { StepInput } from '../../../src/domain/sync';
 import { ServiceClient } from '../../support/client';
 import { ActivityRun, inputOf, openPool } from './support/activityRun';
 
 let client: ServiceClient;
-let pool: ReturnType<typeof openPool>;
+let pool: Pool;
 beforeAll(async () => {
   client = await ServiceClient.of('compensate');
   pool = openPool(client.service.databaseUrl);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Pool } from 'pg';
 import { ServiceClient } from '../../support/client';
 import { eventually } from '../../support/eventually';
 import { fullSync } from '../../support/syncs';
@@ -7,7 +8,7 @@ import { ActivityRun, inputOf, openPool } from './support/activityRun';
 
 let client: ServiceClient;
 let temporal: TemporalProbe;
-let pool: ReturnType<typeof openPool>;
+let pool: Pool;
 beforeAll(async () => {
   client = await ServiceClient.of('compensate');
   temporal = await TemporalProbe.of('compensate');

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import type { Pool } from 'pg';
 import { pino } from 'pino';
 import { createActivities, type Activities } from '../../../../src/activities';
 import { createPool } from '../../../../src/db/pool';
@@ -11,7 +12,7 @@ import type { Opening, SkippedStep, StepInput, StepResult } from '../../../../sr
 import { fullSync } from '../../../support/syncs';
 
 /** A pool as a worker's; to be ended. */
-export function openPool(url: string): ReturnType<typeof createPool> {
+export function openPool(url: string): Pool {
   return createPool({ url, applicationName: 'test', max: 8, onError: () => undefined });
 }
 
@@ -21,7 +22,7 @@ export class ActivityRun {
   readonly answers: Answer[] = [];
   private readonly activities: Activities;
   constructor(
-    pool: ReturnType<typeof openPool>,
+    pool: Pool,
     readonly input: StepInput,
     readonly runId: string = randomUUID(),
   ) {
