@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { admitRun, findUnfinishedRun, type RunIdentity } from '../db/fence';
+import { admitRun, findEarlierRun, findUnfinishedRun, type RunIdentity } from '../db/fence';
 import { findSteps, recordSteps, type LedgerEntry } from '../db/ledger';
 import { findNamespaceById } from '../db/namespaces';
 import { withTransaction, type Tx } from '../db/pool';
@@ -26,7 +26,7 @@ export async function admitSync(deps: ActivityDependencies, opening: Opening): P
   const input = inputOf(deps, opening);
   const run = runIdentity(input);
   // The race is with another attempt of this activity: if that was faster, its result is in the ledger now.
-  return withSecondTry(() =>
+  return withSecondTry(deps.schema, () =>
     withTransaction(deps.pool, async (tx) => {
       const admitted = await admit(tx, deps, input, run);
       if (!admitted) return (await findSteps(tx, run, [ADMISSION])).get(ADMISSION)?.result as Admission;
@@ -59,6 +59,10 @@ export async function admit(
   run: RunIdentity,
 ): Promise<Admitted | null> {
   const { searchable, billableMembers } = deps;
+  const { provision, policy } = input;
+  const schema = await deps.schema.current();
+  const earlier = findEarlierRun(tx, run, provision);
+  earlier.catch(() => undefined); // whoever needs it awaits it
   const [namespace, unfinishedRun, steps] = await Promise.all([
     findNamespaceById(tx, input.namespace_id),
     findUnfinishedRun(tx, run),
@@ -68,13 +72,15 @@ export async function admit(
   const found = checkNamespace(namespace);
   if (!found.ok) throw invalidRequestFailure(found.refusal);
   const fence = admitRun(tx, run);
-  const context = { tx, clock: fence, namespaceId: run.namespaceId, billableMembers };
-  const { provision, policy } = input;
+  const context = {
+    ...{ tx, schema, clock: fence, repeats: earlier, namespaceId: run.namespaceId },
+    ...{ hasCi: deps.ciResets === null, billableMembers },
+  };
   const plans = policy === 'compensate' ? planAhead(askedSections(provision), provision, context) : {};
   const [{ supersededBy }, entries] = await Promise.all([fence, refusals(plans)]);
   if (supersededBy === undefined && unfinishedRun !== null) reportUnfinished(deps, run, unfinishedRun);
 
-  const common = { input, searchable, unfinishedRun };
+  const common = { input: { ...input, repeats: await earlier }, searchable, unfinishedRun };
   const admission: Admission =
     supersededBy !== undefined
       ? { ...common, outcome: 'superseded', by: supersededBy }

@@ -1,3 +1,4 @@
+import type { SchemaCache } from '../db/gitlabSchema';
 import { databaseFailure } from '../db/sqlState';
 
 /** Whether another writer inserted the same row first; run again, the work finds it (contract 3). */
@@ -6,14 +7,19 @@ export function isLostRace(error: unknown): boolean {
 }
 
 /**
- * Runs a transaction, and once more if it lost a race with another writer.
+ * Runs a transaction, and once more if it lost a race with another writer, or met tables that GitLab has changed.
  * @param work told whether this is its last try: then a unique violation is no lost race any more
  */
-export async function withSecondTry<T>(work: (isLastTry: boolean) => Promise<T>): Promise<T> {
+export async function withSecondTry<T>(
+  schema: SchemaCache,
+  work: (isLastTry: boolean) => Promise<T>,
+): Promise<T> {
   try {
     return await work(false);
   } catch (error) {
-    if (!isLostRace(error)) throw error;
+    const isChanged = databaseFailure(error)?.class === 'schema';
+    if (isChanged) schema.forget();
+    if (!isChanged && !isLostRace(error)) throw error;
     return work(true);
   }
 }

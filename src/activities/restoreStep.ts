@@ -2,8 +2,8 @@ import { Context } from '@temporalio/activity';
 import { lockFence } from '../db/fence';
 import { findSteps, recordSteps, recordUndo } from '../db/ledger';
 import { deleteFollowUps } from '../db/outbox';
-import { withTransaction, type Tx } from '../db/pool';
-import { restoreRow, type RowChange } from '../db/rows';
+import { withTransaction } from '../db/pool';
+import { restoreRow, type RowChange, type RowWriter } from '../db/rows';
 import { databaseFailure } from '../db/sqlState';
 import type { SectionEntries } from '../domain/failures';
 import { sectionsOf, type Step } from '../domain/steps';
@@ -29,6 +29,7 @@ export async function restoreStep(
   const run = runIdentity(input);
   const { step } = definition;
   let isFirst = false;
+  const schema = await deps.schema.current();
   const undone = await withTransaction(deps.pool, async (tx) => {
     await lockFence(tx, run); // for the lock only: also an overtaken run takes back what it wrote
     const steps = await findSteps(tx, run, [step, OUTCOME]);
@@ -50,7 +51,7 @@ export async function restoreStep(
       );
       for (const change of recorded.changes.toReversed()) {
         const { table, key } = change.after;
-        const message = await restore(tx, change);
+        const message = await restore({ tx, schema }, change);
         (message === null ? result.restored : result.kept).push({ table, key });
         if (message !== null) entries[change.section] = { status: 'error', message };
       }
@@ -67,10 +68,11 @@ export async function restoreStep(
 }
 
 /** @returns why the row was left as it is, or null when it was put back */
-async function restore(tx: Tx, change: RowChange): Promise<string | null> {
+async function restore(writer: RowWriter, change: RowChange): Promise<string | null> {
+  const { tx } = writer;
   await tx.query('SAVEPOINT row');
   try {
-    return (await restoreRow(tx, change)) ? null : CHANGED_SINCE;
+    return (await restoreRow(writer, change)) ? null : CHANGED_SINCE;
   } catch (error) {
     // A trigger, or what other writers have made of the tables since: it would be refused again.
     const failure = databaseFailure(error);

@@ -7,7 +7,7 @@ import { answerOf, supersededAnswer, type Answer, type SectionEntry } from '../d
 import type { SectionEntries } from '../domain/failures';
 import type { SectionName } from '../domain/sections';
 import { isLastStep, sectionsOf, type Step } from '../domain/steps';
-import type { Admission, Change, StepCall, StepInput, StepResult } from '../domain/sync';
+import type { Admission, Change, Memories, StepCall, StepInput, StepResult } from '../domain/sync';
 import { supersededFailure, validationFailure } from '../temporal/failures';
 import { admit, ADMISSION } from './admitSync';
 import { applySections, couldNotBeSaved, StepRefused } from './applySections';
@@ -19,7 +19,10 @@ import { planAhead, type SectionPlans } from './sections';
 import type { SectionContext } from './sections/section';
 
 /** The ledger's row of a step that took effect. */
-type Recorded = Pick<StepResult, 'entries' | 'attempt'>;
+type Recorded = Pick<StepResult, 'entries' | 'attempt'> & {
+  /** For a repeat of the same sync; absent where there is nothing to know. */
+  memories?: Memories;
+};
 
 /**
  * Runs one step: one transaction that passes the fence, writes the step's sections and records it in the ledger
@@ -31,9 +34,10 @@ type Recorded = Pick<StepResult, 'entries' | 'attempt'>;
 export async function runStep(deps: ActivityDependencies, step: Step, call: StepCall): Promise<StepResult> {
   const input = inputOf(deps, 'opens' in call ? call.opens : call.input);
   try {
-    const result = await withSecondTry((isLastTry) =>
+    const result = await withSecondTry(deps.schema, (isLastTry) =>
       withTransaction(deps.pool, (tx) => stepTransaction(tx, { ...deps, step, input, call, isLastTry })),
     );
+    if (result.changes.some(({ section }) => section === 'compute_minutes')) deps.ciResets?.kick();
     if (result.answer) deps.onAnswer(runIdentity(input), result.answer);
     return result;
   } catch (error) {
@@ -65,8 +69,12 @@ async function stepTransaction(tx: Tx, attempt: Attempt): Promise<StepResult> {
     if (opened) return opened;
   }
 
+  const schema = await attempt.schema.current();
   const fence = passFence(tx, run);
-  const context = { tx, clock: fence, namespaceId: run.namespaceId, billableMembers };
+  const context = {
+    ...{ tx, schema, clock: fence, repeats: Promise.resolve(input.repeats), namespaceId: run.namespaceId },
+    ...{ hasCi: attempt.ciResets === null, billableMembers },
+  };
   const plans = planAhead(sectionsOf(step, input.provision), input.provision, context);
   const [{ overtakenBy }, recorded] = await Promise.all([
     fence,
@@ -88,7 +96,8 @@ async function openRun(tx: Tx, attempt: Attempt): Promise<StepResult | null> {
   if (!admitted) return null;
   const { admission, entry, context, plans } = admitted;
   if (admission.outcome === 'admitted') {
-    return { ...(await applyStep(context, attempt, [entry], plans)), admission };
+    const opened = { ...attempt, input: admission.input };
+    return { ...(await applyStep(context, opened, [entry], plans)), admission };
   }
   const answer =
     admission.outcome === 'refused' ? answerOf(admission.entries) : supersededAnswer(admission.by);
@@ -105,8 +114,13 @@ async function applyStep(
   const { tx } = context;
   const { step, input } = attempt;
   const run = runIdentity(input);
-  const { entries, changes, outboxIds } = await applySections(context, plans, { ...attempt, run });
-  const result: Recorded = { entries, attempt: Context.current().info.attempt };
+  const { entries, changes, outboxIds, memories } = await applySections(context, plans, { ...attempt, run });
+  const isRemembered = Object.keys(memories).length > 0;
+  const result: Recorded = {
+    entries,
+    attempt: Context.current().info.attempt,
+    ...(isRemembered && { memories }),
+  };
   const closes = sectionsBefore(attempt);
   const answer = closes && answerOf({ ...closes, ...entries });
   const after = answer ? [await close(tx, run, input, answer)] : [];
@@ -119,7 +133,7 @@ async function applyStep(
     outboxIds,
   };
   tx.withCommit(recordSteps(tx, run, [...before, own, ...after]));
-  return { ...result, changes: changes.map(readable), ...(answer && { answer }) };
+  return { entries, attempt: result.attempt, changes: changes.map(readable), ...(answer && { answer }) };
 }
 
 /** What became of the sections before, if this step is to record the outcome of the run; else null. */
@@ -135,8 +149,9 @@ function firstResult(
   own: RecordedStep | undefined,
 ): StepResult {
   const answer = recorded.get(OUTCOME)?.result as Answer | undefined;
+  const { entries, attempt } = (own?.result as Recorded | undefined) ?? { entries: {}, attempt: 1 };
   return {
-    ...((own?.result as Recorded | undefined) ?? { entries: {}, attempt: 1 }),
+    ...{ entries, attempt },
     changes: own?.changes.map(readable) ?? [],
     ...('opens' in call && { admission: recorded.get(ADMISSION)?.result as Admission }),
     ...(answer && { answer }),

@@ -10,6 +10,8 @@ import { checkToken, provision, type ProvisionRoute } from './provisionRoute';
 export interface AppDependencies extends ProvisionRoute, HealthDependencies {
   /** Makes a span of each request of the endpoint; null: nothing is traced. */
   trace: RequestHandler | null;
+  /** What GitLab's database has of what it is about to remove; for the audit pages. */
+  schema: AuditPages['schema'];
   /** The issuer of tokens for local use; absent when the real portal issues them. */
   issuer?: Router;
   /** Who may read the audit pages; absent when they are not served. */

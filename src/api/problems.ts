@@ -32,7 +32,9 @@ export function problemOf(error: unknown): HttpProblem {
   }
   if (error instanceof PortalUnavailable) return unavailable('portal_unavailable');
   if (error instanceof DeadlineOver) return unavailable('wait_over');
-  if (databaseFailure(error)?.class === 'transient') return unavailable('database_unavailable');
+  const database = databaseFailure(error)?.class;
+  if (database === 'transient') return unavailable('database_unavailable');
+  if (database === 'schema') return unavailable('schema_mismatch');
   if (isTemporalUnavailable(error)) return unavailable('temporal_unavailable');
   return new HttpProblem(500, 'internal_error', { message: '500 Internal Server Error' });
 }

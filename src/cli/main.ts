@@ -27,6 +27,7 @@ const ENVIRONMENT_HELP = `
 Environment:
   HOST, PORT                  where the API listens (127.0.0.1, 3000)
   GITLAB_DATABASE_URL         GitLab's PostgreSQL; unset: an embedded one
+  GITLAB_CI_DATABASE_URL      GitLab's CI database, where that is another one; unset: the main one
   CUSTOMERS_DOT_DATABASE_URL  CustomersDot's PostgreSQL; unset: the embedded one
   CUSTOMERS_DOT_PORT          where CustomersDot's side serves its health and its keys (3001)
   CUSTOMERS_DOT_CONCURRENCY   namespaces that it provisions at the same time (10)

@@ -3,6 +3,7 @@ import { createTokenVerifier } from '../api/auth/verifyToken';
 import type { HealthCheck } from '../api/health';
 import { Turns } from '../api/turns';
 import { migrateProvisioning } from '../db/migrate';
+import { SchemaCache } from '../db/gitlabSchema';
 import { createPool } from '../db/pool';
 import { openSigningKeys } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
@@ -70,7 +71,8 @@ export async function startProvisioning(
       ),
   };
 
-  const shared = { pool, temporal, searchable, checks, earlyAnswers };
+  const schema = new SchemaCache(pool);
+  const shared = { pool, schema, temporal, searchable, checks, earlyAnswers };
   const workerUrl = parts.includes('worker') ? await startWorkerPart(options, shared, cleanups) : null;
   if (!parts.includes('api')) return { apiUrl: null, workerUrl, uiUrl, auditReader: null };
 
@@ -81,6 +83,7 @@ export async function startProvisioning(
   const api = await listen(address, (url) =>
     createApp({
       pool,
+      schema,
       log,
       metrics,
       checks,

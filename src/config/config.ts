@@ -11,6 +11,8 @@ export interface Config {
   port: number;
   /** Null: the embedded PostgreSQL. */
   gitlabDatabaseUrl: string | null;
+  /** GitLab's CI database; null: its tables are in the main one. */
+  gitlabCiDatabaseUrl: string | null;
   /** Null: the embedded PostgreSQL. */
   customersDotDatabaseUrl: string | null;
   customersDot: CustomersDotConfig;
@@ -85,6 +87,7 @@ const schema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: number(0, 65_535, 3000),
   GITLAB_DATABASE_URL: url('postgres:', 'postgresql:'),
+  GITLAB_CI_DATABASE_URL: url('postgres:', 'postgresql:'),
   CUSTOMERS_DOT_DATABASE_URL: url('postgres:', 'postgresql:'),
   CUSTOMERS_DOT_PORT: number(0, 65_535, 3001),
   CUSTOMERS_DOT_CONCURRENCY: number(1, 100, 10),
@@ -128,6 +131,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     host: values.HOST,
     port: values.PORT,
     gitlabDatabaseUrl: values.GITLAB_DATABASE_URL ?? null,
+    gitlabCiDatabaseUrl: values.GITLAB_CI_DATABASE_URL ?? null,
     customersDotDatabaseUrl: values.CUSTOMERS_DOT_DATABASE_URL ?? null,
     customersDot: {
       port: values.CUSTOMERS_DOT_PORT,

@@ -1,4 +1,6 @@
 import type { Clock } from '../domain/plan';
+import type { Provision } from '../domain/provision';
+import type { Memories } from '../domain/sync';
 import type { Tx } from './pool';
 import { prepared } from './statement';
 
@@ -62,6 +64,44 @@ const FIND_UNFINISHED = prepared(
 export async function findUnfinishedRun(tx: Tx, run: RunIdentity): Promise<string | null> {
   const { rows } = await tx.query<{ run_id: string }>(FIND_UNFINISHED(run.namespaceId, run.runId));
   return rows[0]?.run_id ?? null;
+}
+
+const FIND_EARLIER = prepared(
+  'find_earlier_run',
+  `
+  SELECT (
+    SELECT coalesce(jsonb_object_agg(step, result -> 'memories'), '{}') FROM provisioning.ledger
+    WHERE run_id = earlier.run_id AND workflow_id = earlier.workflow_id AND undone_at IS NULL
+      AND result -> 'memories' IS NOT NULL
+  ) AS memories
+  FROM provisioning.fences AS fence
+  CROSS JOIN LATERAL (
+    SELECT run_id, workflow_id FROM provisioning.ledger AS outcome
+    JOIN provisioning.ledger AS admission USING (run_id, workflow_id)
+    WHERE outcome.namespace_id = $1 AND outcome.sync_id = $2 AND outcome.step = 'recordOutcome'
+      AND admission.step = 'admitSync' AND admission.result #> '{input,provision}' = $3::jsonb
+      AND (outcome.result ->> 'status' = 'success'
+        OR outcome.result ->> 'status' = 'error' AND admission.result #>> '{input,policy}' = 'independent')
+    ORDER BY outcome.id DESC LIMIT 1
+  ) AS earlier
+  WHERE fence.namespace_id = $1 AND fence.sync_id = $2`,
+);
+
+/**
+ * What the newest earlier run of the same sync left to know: same id, same request, and it was applied (contract 5).
+ * @returns null when there is none: the sync is new, or it has no id
+ */
+export async function findEarlierRun(
+  tx: Tx,
+  { namespaceId, syncId }: RunIdentity,
+  provision: Provision,
+): Promise<Memories | null> {
+  if (syncId === null) return null;
+  const { rows } = await tx.query<{ memories: Record<string, Memories> }>(
+    FIND_EARLIER(namespaceId, syncId, JSON.stringify(provision)),
+  );
+  if (!rows[0]) return null;
+  return Object.assign({}, ...Object.values(rows[0].memories)) as Memories;
 }
 
 /** What a step finds at the fence: the transaction's time, and whether the run may still write. */

@@ -22,21 +22,22 @@ const BY_ID = prepared(
   WHERE namespaces.id = $1 AND namespaces.type <> 'Project'`,
 );
 
-// Walks down from the root, one path segment a level; the whole path must be used up.
+// Walks down from the root, one path segment a level; the whole path must be used up. The exact spelling comes before
+// any other case, as in GitLab, whose indexes are on lower(path).
 const BY_PATH = prepared(
   'find_namespace_by_path',
   `
   WITH RECURSIVE walk AS (
-    SELECT id, 1 AS depth FROM namespaces
-    WHERE path = ($1::text[])[1] AND parent_id IS NULL AND type <> 'Project'
+    SELECT id, 1 AS depth, path = ($1::text[])[1] AS is_exact FROM namespaces
+    WHERE lower(path) = lower(($1::text[])[1]) AND parent_id IS NULL AND type <> 'Project'
     UNION ALL
-    SELECT child.id, depth + 1 FROM walk
-    JOIN namespaces AS child ON child.parent_id = walk.id AND child.path = ($1::text[])[depth + 1]
+    SELECT child.id, depth + 1, is_exact AND child.path = ($1::text[])[depth + 1] FROM walk
+    JOIN namespaces AS child ON child.parent_id = walk.id AND lower(child.path) = lower(($1::text[])[depth + 1])
     WHERE child.type <> 'Project'
   )
   SELECT ${COLUMNS} FROM walk JOIN namespaces USING (id)
   LEFT JOIN provisioning.fences ON fences.namespace_id = namespaces.id
-  WHERE depth = cardinality($1::text[]) ORDER BY namespaces.id LIMIT 1`,
+  WHERE depth = cardinality($1::text[]) ORDER BY is_exact DESC, namespaces.id LIMIT 1`,
 );
 
 /**
@@ -47,7 +48,7 @@ export function findNamespaceById(db: Pool | Tx, id: string): Promise<NamespaceA
   return findOne(db, BY_ID(id));
 }
 
-/** Finds a namespace by full path, e.g. `group` or `group/subgroup` (contract 1.1). */
+/** Finds a namespace by full path in any case, e.g. `group` or `group/subgroup` (contract 1.1). */
 export function findNamespaceByPath(db: Pool | Tx, path: string): Promise<NamespaceAtDoor | null> {
   return findOne(db, BY_PATH(path.split('/')));
 }

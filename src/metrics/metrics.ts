@@ -30,7 +30,7 @@ export interface Metrics {
   waiters: Gauge<'for'>;
   /** Seconds that executions of activities took; `result`: `success`, `refused`, `superseded` or `failed`. */
   stepDuration: Histogram<'step' | 'result'>;
-  /** Executions of activities that failed and are tried again; `reason`: `transient` or `bug`. */
+  /** Executions of activities that failed and are tried again; `reason`: `transient`, `schema` or `bug`. */
   stepRetries: Counter<'step' | 'reason'>;
   /** Runs that ended without an outcome (terminated by a person) and were found by the next sync. */
   unfinishedRuns: Counter;
@@ -125,7 +125,7 @@ export function createMetrics(): Metrics {
     stepRetries: counter(
       'provisioner_step_retries_total',
       'Executions of activities that failed and are tried again',
-      { step: ACTIVITIES, reason: ['transient', 'bug'] },
+      { step: ACTIVITIES, reason: ['transient', 'schema', 'bug'] },
     ),
     unfinishedRuns: new Counter({
       name: 'provisioner_unfinished_runs_total',

@@ -7,6 +7,7 @@ import { findAuditedNamespace, findEntitlements } from '../../db/auditEntitlemen
 import { findRecentFailures, findRecentOutcomes } from '../../db/auditOutcomes';
 import { findChanges, findRuns } from '../../db/auditRuns';
 import { withSnapshot } from '../../db/auditSnapshot';
+import type { SchemaCache } from '../../db/gitlabSchema';
 import type { Tx } from '../../db/pool';
 import { fitsInt8, isPrimaryKey } from '../../domain/namespaceId';
 import { answerProblems, noSuchNamespace } from '../answerProblems';
@@ -20,6 +21,7 @@ import { searchPage } from './searchPage';
 
 export interface AuditPages {
   pool: Pool;
+  schema: SchemaCache;
   reader: AuditReader;
   /** The page of a run in the Temporal UI. */
   runUrl: (workflowId: string, runId: string) => string;
@@ -29,7 +31,7 @@ export interface AuditPages {
 const LIMITS = { runs: 20, outcomes: 20, ledgerRowsOfCharts: 500, search: 255 };
 
 /** `/namespaces` and `/namespaces/:id`: what namespaces got, when and why, for people; reading only. */
-export function auditPages({ pool, reader, runUrl }: AuditPages): Router {
+export function auditPages({ pool, schema, reader, runUrl }: AuditPages): Router {
   const router = Router();
   router.get('/-/audit.css', stylesheet);
   router.use('/namespaces', contentPolicy, neverStored, onlyFor(reader));
@@ -60,7 +62,7 @@ export function auditPages({ pool, reader, runUrl }: AuditPages): Router {
         id,
         namespace,
         ...page,
-        entitlements: namespace && (await findEntitlements(tx, id)),
+        entitlements: namespace && (await findEntitlements(tx, await schema.current(), id)),
         changes: await findChanges(tx, id, LIMITS.ledgerRowsOfCharts),
       };
     });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Pool } from 'pg';
+import { SchemaCache } from '../../../src/db/gitlabSchema';
 import { createPool, withTransaction } from '../../../src/db/pool';
 import { restoreRow, writeRow } from '../../../src/db/rows';
 import type { Table, Write } from '../../../src/domain/plan';
@@ -115,10 +116,12 @@ async function playSyncs() {
 async function undoAddOns(): Promise<void> {
   const namespace_id = await service.client.createNamespace();
   const now = '2026-01-01 00:00:00+00';
+  const schema = await new SchemaCache(asRole).current();
   const undo = (table: Table, values: Write['values']) =>
     withTransaction(asRole, async (tx) => {
-      const change = await writeRow(tx, { table, key: null, values }, now);
-      expect(await restoreRow(tx, change)).toBe(true);
+      const writer = { tx, schema };
+      const change = await writeRow(writer, { table, key: null, values }, now);
+      expect(await restoreRow(writer, change)).toBe(true);
     });
   await undo('subscription_add_ons', { name: 99, description: 'Undone' });
   const [addOn] = await service.client.rows('SELECT id FROM subscription_add_ons LIMIT 1');

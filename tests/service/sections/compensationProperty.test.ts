@@ -80,7 +80,7 @@ const provision = fc.record({
   add_on_purchases: nonEmpty(
     some(
       Object.fromEntries(
-        ['duo_pro', 'duo_enterprise', 'duo_core', 'product_analytics', 'gitlab_credits'].map((name) => [
+        ['duo_pro', 'duo_enterprise', 'duo_core', 'secrets_manager', 'gitlab_credits'].map((name) => [
           name,
           units.map((element) => [element]),
         ]),

@@ -32,6 +32,7 @@ export async function startOwnService(
   variables: Record<string, string> = {},
 ): Promise<OwnService> {
   const environment = testEnvironment();
+  if (environment.schema !== '19.5') name = `${name}_${environment.schema}`;
   const dataDir = path.join(environment.directory, name);
   const [databaseUrl, temporalNamespace] = await Promise.all([
     createDatabase(environment.adminUrl, name),
@@ -75,10 +76,11 @@ export async function startOwnService(
 
 /** Makes a database with GitLab's tables. @returns its URL */
 export async function createDatabase(adminUrl: string, name: string): Promise<string> {
+  const { template } = testEnvironment();
   const admin = new Client({ connectionString: adminUrl });
   await admin.connect();
   try {
-    await admin.query(`CREATE DATABASE ${name} TEMPLATE gitlab_template`);
+    await admin.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
   } finally {
     await admin.end();
   }
