@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { admitRun, findEarlierRun, findUnfinishedRun, type RunIdentity } from '../db/fence';
+import { admitRun, findEarlierRuns, type RunIdentity } from '../db/fence';
 import { findSteps, recordSteps, type LedgerEntry } from '../db/ledger';
 import { findNamespaceById } from '../db/namespaces';
 import { withTransaction, type Tx } from '../db/pool';
@@ -61,11 +61,9 @@ export async function admit(
   const { searchable, billableMembers } = deps;
   const { provision, policy } = input;
   const schema = await deps.schema.current();
-  const earlier = findEarlierRun(tx, run, provision);
-  earlier.catch(() => undefined); // whoever needs it awaits it
-  const [namespace, unfinishedRun, steps] = await Promise.all([
+  const [namespace, { unfinishedRun, memories }, steps] = await Promise.all([
     findNamespaceById(tx, input.namespace_id),
-    findUnfinishedRun(tx, run),
+    findEarlierRuns(tx, run, provision),
     findSteps(tx, run, null),
   ]);
   if (steps.size > 0) return null;
@@ -73,14 +71,14 @@ export async function admit(
   if (!found.ok) throw invalidRequestFailure(found.refusal);
   const fence = admitRun(tx, run);
   const context = {
-    ...{ tx, schema, clock: fence, repeats: earlier, namespaceId: run.namespaceId },
+    ...{ tx, schema, clock: fence, repeats: memories, namespaceId: run.namespaceId },
     ...{ hasCi: deps.ciResets === null, billableMembers },
   };
   const plans = policy === 'compensate' ? planAhead(askedSections(provision), provision, context) : {};
   const [{ supersededBy }, entries] = await Promise.all([fence, refusals(plans)]);
   if (supersededBy === undefined && unfinishedRun !== null) reportUnfinished(deps, run, unfinishedRun);
 
-  const common = { input: { ...input, repeats: await earlier }, searchable, unfinishedRun };
+  const common = { input: { ...input, repeats: memories }, searchable, unfinishedRun };
   const admission: Admission =
     supersededBy !== undefined
       ? { ...common, outcome: 'superseded', by: supersededBy }

@@ -72,7 +72,7 @@ async function stepTransaction(tx: Tx, attempt: Attempt): Promise<StepResult> {
   const schema = await attempt.schema.current();
   const fence = passFence(tx, run);
   const context = {
-    ...{ tx, schema, clock: fence, repeats: Promise.resolve(input.repeats), namespaceId: run.namespaceId },
+    ...{ tx, schema, clock: fence, repeats: input.repeats, namespaceId: run.namespaceId },
     ...{ hasCi: attempt.ciResets === null, billableMembers },
   };
   const plans = planAhead(sectionsOf(step, input.provision), input.provision, context);

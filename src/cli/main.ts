@@ -9,6 +9,7 @@ import { loadSigningKeys, SigningKeysDamaged } from '../issuer/keys';
 import { RotationRefused } from '../issuer/rotate';
 import { signToken } from '../issuer/token';
 import { LocalServerError } from '../local/errors';
+import { checkCommand } from './checkCommand';
 import { keysCommand } from './keysCommand';
 import { PARTS } from './parts';
 import { findRuntime } from './runtimeFile';
@@ -102,6 +103,7 @@ program
     console.log(await signToken(await loadSigningKeys(config.dataDir), { issuer: apiUrl }));
   });
 
+program.addCommand(checkCommand(environment));
 program.addCommand(keysCommand(environment));
 for (const command of syncCommands(environment)) program.addCommand(command);
 
@@ -120,6 +122,8 @@ program.parseAsync().catch((error: unknown) => {
     RotationRefused,
     ResyncRefused,
   ].some((kind) => error instanceof kind);
-  console.error(isExpected ? `provisioner: ${(error as Error).message}` : error);
+  if (isExpected)
+    for (const line of (error as Error).message.split('\n')) console.error(`provisioner: ${line}`);
+  else console.error(error);
   process.exit(1);
 });

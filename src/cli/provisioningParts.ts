@@ -3,6 +3,8 @@ import { createTokenVerifier } from '../api/auth/verifyToken';
 import type { HealthCheck } from '../api/health';
 import { Turns } from '../api/turns';
 import { migrateProvisioning } from '../db/migrate';
+import type { Config } from '../config/config';
+import type { Usage } from '../db/gitlabCheck';
 import { SchemaCache } from '../db/gitlabSchema';
 import { createPool } from '../db/pool';
 import { openSigningKeys } from '../issuer/keys';
@@ -17,7 +19,8 @@ import type { Cleanups } from './cleanups';
 import { graceMs } from './grace';
 import type { Servers } from './localServers';
 import { installMeasuredRuntime } from './measuredRuntime';
-import type { ServiceOptions } from './parts';
+import { openSchemaCheck } from './gitlabSchemaCheck';
+import type { Part, ServiceOptions } from './parts';
 import { orExplain } from './startError';
 import { startWorkerPart } from './workerPart';
 
@@ -54,6 +57,8 @@ export async function startProvisioning(
   });
   cleanups.add(() => pool.end());
   metrics.pools.set('gitlab', pool);
+  const auditReader = parts.includes('api') ? await openAuditReader(config) : null;
+  const schemaCheck = await openSchemaCheck(pool, usageOf(config, parts, auditReader), log);
 
   await installMeasuredRuntime(log, metrics);
   const temporal = await orExplain(
@@ -69,6 +74,7 @@ export async function startProvisioning(
       temporal.client.withDeadline(Date.now() + 2_000, () =>
         temporal.client.workflowService.getSystemInfo({}),
       ),
+    gitlab_schema: schemaCheck,
   };
 
   const schema = new SchemaCache(pool);
@@ -78,7 +84,6 @@ export async function startProvisioning(
 
   const keys = config.subscriptionPortalUrl === null ? openSigningKeys(config.dataDir) : null;
   await keys?.(); // a damaged file is better found now
-  const auditReader = await openAuditReader(config);
   const address = { name: 'API', host: config.host, port: config.port, stopping, onProgress };
   const api = await listen(address, (url) =>
     createApp({
@@ -99,4 +104,12 @@ export async function startProvisioning(
   );
   cleanups.add(() => api.stop(graceMs(config)));
   return { apiUrl: api.url, workerUrl, uiUrl, auditReader };
+}
+
+function usageOf(config: Config, parts: readonly Part[], auditReader: AuditReader | null): Usage {
+  return {
+    writes: parts.includes('worker'),
+    audits: auditReader !== null,
+    hasCi: config.gitlabCiDatabaseUrl === null,
+  };
 }

@@ -48,60 +48,52 @@ export async function admitRun(tx: Tx, run: RunIdentity): Promise<Clock & { supe
   return { ...clock, supersededBy: Number(fences[0]?.sync_id) };
 }
 
-const FIND_UNFINISHED = prepared(
-  'find_unfinished_run',
-  `SELECT run_id FROM provisioning.fences
-   WHERE namespace_id = $1 AND run_id <> $2 AND NOT EXISTS (
-     SELECT 1 FROM provisioning.ledger
-     WHERE ledger.run_id = fences.run_id AND ledger.workflow_id = fences.workflow_id AND step = 'recordOutcome')`,
+const FIND_EARLIER = prepared(
+  'find_earlier_runs',
+  `
+  SELECT
+    CASE WHEN run_id <> $2 AND NOT EXISTS (
+      SELECT 1 FROM provisioning.ledger
+      WHERE ledger.run_id = fence.run_id AND ledger.workflow_id = fence.workflow_id AND step = 'recordOutcome'
+    ) THEN run_id END AS "unfinishedRun",
+    CASE WHEN sync_id = $3 THEN (
+      SELECT coalesce((
+        SELECT jsonb_object_agg(step, result -> 'memories') FROM provisioning.ledger
+        WHERE run_id = same.run_id AND workflow_id = same.workflow_id AND undone_at IS NULL
+          AND result -> 'memories' IS NOT NULL
+      ), '{}')
+      FROM (
+        SELECT run_id, workflow_id FROM provisioning.ledger AS outcome
+        JOIN provisioning.ledger AS admission USING (run_id, workflow_id)
+        WHERE outcome.namespace_id = $1 AND outcome.sync_id = $3 AND outcome.step = 'recordOutcome'
+          AND admission.step = 'admitSync' AND admission.result #> '{input,provision}' = $4::jsonb
+          AND (outcome.result ->> 'status' = 'success'
+            OR outcome.result ->> 'status' = 'error' AND admission.result #>> '{input,policy}' = 'independent')
+        ORDER BY outcome.id DESC LIMIT 1
+      ) AS same
+    ) END AS memories
+  FROM provisioning.fences AS fence WHERE namespace_id = $1`,
 );
 
-/**
- * The run that was admitted before this one and has no outcome: it was terminated, and what its steps did stands (or
- * it was cancelled before its first step, and there is nothing).
- * @returns its id, or null
- */
-export async function findUnfinishedRun(tx: Tx, run: RunIdentity): Promise<string | null> {
-  const { rows } = await tx.query<{ run_id: string }>(FIND_UNFINISHED(run.namespaceId, run.runId));
-  return rows[0]?.run_id ?? null;
+/** What earlier runs of the namespace mean for one that is to be admitted. */
+export interface EarlierRuns {
+  /**
+   * The run that was admitted before this one, if it has no outcome: it was terminated, and what its steps did stands
+   * (or it was cancelled before its first step, and there is nothing). Else null.
+   */
+  unfinishedRun: string | null;
+  /** What the last run left to know that applied the same sync: same id, same request. Null: the sync is new. */
+  memories: Memories | null;
 }
 
-const FIND_EARLIER = prepared(
-  'find_earlier_run',
-  `
-  SELECT (
-    SELECT coalesce(jsonb_object_agg(step, result -> 'memories'), '{}') FROM provisioning.ledger
-    WHERE run_id = earlier.run_id AND workflow_id = earlier.workflow_id AND undone_at IS NULL
-      AND result -> 'memories' IS NOT NULL
-  ) AS memories
-  FROM provisioning.fences AS fence
-  CROSS JOIN LATERAL (
-    SELECT run_id, workflow_id FROM provisioning.ledger AS outcome
-    JOIN provisioning.ledger AS admission USING (run_id, workflow_id)
-    WHERE outcome.namespace_id = $1 AND outcome.sync_id = $2 AND outcome.step = 'recordOutcome'
-      AND admission.step = 'admitSync' AND admission.result #> '{input,provision}' = $3::jsonb
-      AND (outcome.result ->> 'status' = 'success'
-        OR outcome.result ->> 'status' = 'error' AND admission.result #>> '{input,policy}' = 'independent')
-    ORDER BY outcome.id DESC LIMIT 1
-  ) AS earlier
-  WHERE fence.namespace_id = $1 AND fence.sync_id = $2`,
-);
-
-/**
- * What the newest earlier run of the same sync left to know: same id, same request, and it was applied (contract 5).
- * @returns null when there is none: the sync is new, or it has no id
- */
-export async function findEarlierRun(
-  tx: Tx,
-  { namespaceId, syncId }: RunIdentity,
-  provision: Provision,
-): Promise<Memories | null> {
-  if (syncId === null) return null;
-  const { rows } = await tx.query<{ memories: Record<string, Memories> }>(
-    FIND_EARLIER(namespaceId, syncId, JSON.stringify(provision)),
-  );
-  if (!rows[0]) return null;
-  return Object.assign({}, ...Object.values(rows[0].memories)) as Memories;
+/** Looks for earlier runs of the namespace (contract 5). @param provision what the sync asks for */
+export async function findEarlierRuns(tx: Tx, run: RunIdentity, provision: Provision): Promise<EarlierRuns> {
+  const { rows } = await tx.query<{
+    unfinishedRun: string | null;
+    memories: Record<string, Memories> | null;
+  }>(FIND_EARLIER(run.namespaceId, run.runId, run.syncId, JSON.stringify(provision)));
+  const { unfinishedRun = null, memories = null } = rows[0] ?? {};
+  return { unfinishedRun, memories: memories && (Object.assign({}, ...Object.values(memories)) as Memories) };
 }
 
 /** What a step finds at the fence: the transaction's time, and whether the run may still write. */

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { lookUpTables } from './gitlabLookUp';
 import { GITLAB_TABLES } from './gitlabTables';
 
 /** Which of the tables and columns that GitLab is about to remove are still there (contract 7). */
@@ -34,18 +35,10 @@ export class SchemaCache {
   }
 }
 
-const COLUMNS = `
-  SELECT wanted.name AS "table", attribute.attname AS "column"
-  FROM unnest($1::text[]) AS wanted (name)
-  JOIN pg_catalog.pg_attribute AS attribute ON attribute.attrelid = to_regclass(quote_ident(wanted.name))
-  WHERE attribute.attnum > 0 AND NOT attribute.attisdropped`;
-
-/** Looks which columns GitLab's tables have. */
 async function readGitlabSchema(pool: Pool): Promise<GitlabSchema> {
-  const { rows } = await pool.query<{ table: string; column: string }>(COLUMNS, [Object.keys(GITLAB_TABLES)]);
-  const columns = new Set(rows.map(({ table, column }) => `${table}.${column}`));
-  const tables = new Set(rows.map(({ table }) => table));
+  const tables = await lookUpTables(pool, Object.keys(GITLAB_TABLES));
   return {
-    has: (table, column) => (column === undefined ? tables.has(table) : columns.has(`${table}.${column}`)),
+    has: (table, column) =>
+      column === undefined ? tables.has(table) : (tables.get(table)?.columns.has(column) ?? false),
   };
 }

@@ -1,7 +1,13 @@
 import { addOnAction, resultingColumns, rowErrors } from './addOnAction';
 import type { PurchaseColumns } from './addOnElement';
 import { addOnSentence } from './addOnErrors';
-import { asksForEnterprise, readAddOn, type AddOnAsked, type AddOnRequest } from './addOnRequest';
+import {
+  asksForEnterprise,
+  readAddOn,
+  type AddOnAsked,
+  type AddOnRequest,
+  type AddOnUnknown,
+} from './addOnRequest';
 import { plannedRows, rowWrites, type PlannedRow } from './addOnRows';
 import { DUO_CORE } from './addOns';
 import type { AddOnMemory, AddOnPlan, AddOnState } from './addOnState';
@@ -13,8 +19,8 @@ import type { AddOnPurchases } from './provision';
 interface Progress {
   rows: PlannedRow[];
   messages: string[];
-  /** Names that are not known and ask for units. */
-  unknownNames: string[];
+  /** Unknown names that are refused, beyond the first twenty: they are only counted. */
+  untold: ReadonlySet<AddOnRequest>;
   succeeded: string[];
   /** By name, the row that it took. */
   taken: Map<string, PlannedRow>;
@@ -40,9 +46,7 @@ export function planAddOnPurchases(
   const progress: Progress = {
     rows: plannedRows(state.purchases),
     messages: [],
-    unknownNames: requests.flatMap((request) =>
-      request.kind === 'unknown' && request.asksForUnits ? [request.name] : [],
-    ),
+    untold: new Set(requests.filter(isRefusedUnknown).slice(MAX_UNKNOWN_NAMES)),
     succeeded: [],
     taken: new Map(),
     namespaceMentioned: false,
@@ -68,15 +72,15 @@ export function planAddOnPurchases(
 }
 
 /** A name that is not known is refused only where it asks for units: to end what never was is nothing to do. */
-function planUnknown(
-  { name, asksForUnits }: AddOnRequest & { kind: 'unknown' },
-  { messages, succeeded, unknownNames }: Progress,
-): void {
-  const position = unknownNames.indexOf(name);
-  if (!asksForUnits) succeeded.push(name);
-  else if (position < MAX_UNKNOWN_NAMES) messages.push(`'${name}' is not a valid name`);
-  else if (position === MAX_UNKNOWN_NAMES)
-    messages.push(`and ${unknownNames.length - MAX_UNKNOWN_NAMES} more`);
+function planUnknown(request: AddOnUnknown, { messages, succeeded, untold }: Progress): void {
+  const [firstUntold] = untold;
+  if (request.message === null) succeeded.push(request.name);
+  else if (!untold.has(request)) messages.push(request.message);
+  else if (request === firstUntold) messages.push(`and ${untold.size} more`);
+}
+
+function isRefusedUnknown(request: AddOnRequest): boolean {
+  return request.kind === 'unknown' && request.message !== null;
 }
 
 /** A name that another one overrides does nothing, but its values are validated all the same (rules 0 and 2). */

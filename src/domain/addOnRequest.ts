@@ -10,8 +10,15 @@ export type AddOnRequest =
   | { kind: 'nothing' }
   /** No request at all; the message is already worded. */
   | { kind: 'refused'; message: string }
-  | { kind: 'unknown'; name: string; asksForUnits: boolean }
+  | AddOnUnknown
   | AddOnAsked;
+
+/** A name that is not known; `message` is null where nothing is asked of it. */
+export interface AddOnUnknown {
+  kind: 'unknown';
+  name: string;
+  message: string | null;
+}
 
 /** What is asked for one add-on. */
 export interface AddOnAsked {
@@ -27,13 +34,18 @@ export interface AddOnAsked {
 
 /** Reads what was sent under a name of `add_on_purchases`. */
 export function readAddOn(name: string, value: AddOnValue): AddOnRequest {
+  const uid = addOnUid(name);
   const elements = elementsOf(value);
-  if (elements === null) return { kind: 'refused', message: `'${name}' must be an array of objects` };
+  if (elements === null) {
+    const message = `'${name}' must be an array of objects`;
+    return uid === undefined ? { kind: 'unknown', name, message } : { kind: 'refused', message };
+  }
   const read = elements.map(readElement);
   const [first] = read;
   if (first === undefined || elements.every(isEmptyElement)) return { kind: 'nothing' };
-  const uid = addOnUid(name);
-  if (uid === undefined) return { kind: 'unknown', name, asksForUnits: first.asksForUnits };
+  if (uid === undefined) {
+    return { kind: 'unknown', name, message: first.asksForUnits ? `'${name}' is not a valid name` : null };
+  }
   return { kind: 'asked', name, uid, first, errors: read.flatMap(({ errors }) => errors) };
 }
 

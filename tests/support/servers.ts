@@ -43,7 +43,7 @@ export async function startServers(): Promise<TestServers> {
 
 /** Makes a database to make others from, with GitLab's tables and plans. @returns its name */
 export async function createGitlabTemplate(postgres: LocalPostgres, schema: GitlabVersion): Promise<string> {
-  const name = `gitlab_template_${schema.replace('.', '_')}`;
+  const name = schema === '19.5' ? 'gitlab_template' : `gitlab_template_${schema}`;
   await ensureDatabase(postgres.url('postgres'), name);
   await prepareGitlabDatabase(postgres.url(name), schema);
   return name;

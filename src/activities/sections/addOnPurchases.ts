@@ -8,7 +8,7 @@ import type { PlanSection } from './section';
 export const addOnPurchases: PlanSection<'add_on_purchases'> = async (asked, context) => {
   const { tx, schema, namespaceId, repeats, write } = context;
   const state = await findAddOnState(tx, schema, namespaceId);
-  const memory = ((await repeats)?.add_on_purchases as AddOnMemory | undefined) ?? null;
+  const memory = (repeats?.add_on_purchases as AddOnMemory | undefined) ?? null;
   const plan = planAddOnPurchases(asked, state, memory);
   if (!write || plan.missingAddOns.length === 0) return plan;
 

@@ -14,7 +14,7 @@ export interface SectionContext extends Pick<ActivityDependencies, 'billableMemb
   /** False: GitLab's CI tables are in another database. */
   hasCi: boolean;
   /** What an earlier run of the same sync left to know, by section; null: the sync is new. */
-  repeats: Promise<Memories | null>;
+  repeats: Memories | null;
   /** Known when the run has passed the fence; what a section reads may travel with that. */
   clock: Promise<Clock>;
   /** Writes a row that the plan's own writes need; absent when only the rules are asked. */

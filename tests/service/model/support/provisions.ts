@@ -57,7 +57,7 @@ const purchase: fc.Arbitrary<AddOn> = fc.record(
 /** Moves the dates and nothing else. */
 const deProvision: fc.Arbitrary<AddOn> = fc.constant({ started_on: '2020-01-01', expires_on: '2020-12-31' });
 const addOnPurchases = fc
-  .shuffledSubarray(['duo_pro', 'duo_enterprise', 'duo_core', 'product_analytics'], { minLength: 1 })
+  .shuffledSubarray(['duo_pro', 'duo_enterprise', 'duo_core', 'secrets_manager'], { minLength: 1 })
   .chain((names) =>
     fc
       .tuple(...names.map(() => fc.oneof({ weight: 3, arbitrary: purchase }, deProvision)))
