@@ -2,7 +2,8 @@ import { Context } from '@temporalio/activity';
 import { lockFence } from '../db/fence';
 import { findSteps, recordSteps, recordUndo } from '../db/ledger';
 import { deleteFollowUps } from '../db/outbox';
-import { withTransaction } from '../db/pool';
+import type { GitlabSchema } from '../db/gitlabSchema';
+import { withTransaction, type Tx } from '../db/pool';
 import { restoreRow, type RowChange, type RowWriter } from '../db/rows';
 import { databaseFailure } from '../db/sqlState';
 import type { SectionEntries } from '../domain/failures';
@@ -29,39 +30,41 @@ export async function restoreStep(
   const run = runIdentity(input);
   const { step } = definition;
   let isFirst = false;
-  const schema = await deps.schema.current();
-  const undone = await withTransaction(deps.pool, async (tx) => {
-    await lockFence(tx, run); // for the lock only: also an overtaken run takes back what it wrote
-    const steps = await findSteps(tx, run, [step, OUTCOME]);
-    const outcome = steps.get(OUTCOME);
-    if (outcome) return { recorded: outcome.result as Outcome };
-    const recorded = steps.get(step);
-    if (recorded?.undoResult) return recorded.undoResult as UndoResult;
+  const undo =
+    (schema: GitlabSchema) =>
+    async (tx: Tx): Promise<UndoResult | TooLate> => {
+      await lockFence(tx, run); // for the lock only: also an overtaken run takes back what it wrote
+      const steps = await findSteps(tx, run, [step, OUTCOME]);
+      const outcome = steps.get(OUTCOME);
+      if (outcome) return { recorded: outcome.result as Outcome };
+      const recorded = steps.get(step);
+      if (recorded?.undoResult) return recorded.undoResult as UndoResult;
 
-    const result: UndoResult = { entries: {}, restored: [], kept: [] };
-    if (!recorded) {
-      const { attempt } = Context.current().info;
-      const correlationId = input.correlation_id;
-      await recordSteps(tx, run, [
-        { step, attempt, correlationId, changes: [], result: null, outboxIds: [] },
-      ]);
-    } else {
-      const entries: SectionEntries = Object.fromEntries(
-        sectionsOf(definition, input.provision).map((name) => [name, { status: 'rolled_back' }]),
-      );
-      for (const change of recorded.changes.toReversed()) {
-        const { table, key } = change.after;
-        const message = await restore({ tx, schema }, change);
-        (message === null ? result.restored : result.kept).push({ table, key });
-        if (message !== null) entries[change.section] = { status: 'error', message };
+      const result: UndoResult = { entries: {}, restored: [], kept: [] };
+      if (!recorded) {
+        const { attempt } = Context.current().info;
+        const correlationId = input.correlation_id;
+        await recordSteps(tx, run, [
+          { step, attempt, correlationId, changes: [], result: null, outboxIds: [] },
+        ]);
+      } else {
+        const entries: SectionEntries = Object.fromEntries(
+          sectionsOf(definition, input.provision).map((name) => [name, { status: 'rolled_back' }]),
+        );
+        for (const change of recorded.changes.toReversed()) {
+          const { table, key } = change.after;
+          const message = await restore({ tx, schema }, change);
+          (message === null ? result.restored : result.kept).push({ table, key });
+          if (message !== null) entries[change.section] = { status: 'error', message };
+        }
+        result.entries = entries;
+        await deleteFollowUps(tx, recorded.outboxIds);
       }
-      result.entries = entries;
-      await deleteFollowUps(tx, recorded.outboxIds);
-    }
-    await recordUndo(tx, run, step, result);
-    isFirst = true;
-    return result;
-  });
+      await recordUndo(tx, run, step, result);
+      isFirst = true;
+      return result;
+    };
+  const undone = await deps.schema.use((schema) => withTransaction(deps.pool, undo(schema)));
   if (isFirst && 'kept' in undone)
     deps.metrics.compensations.inc({ step, result: undone.kept.length > 0 ? 'kept' : 'restored' });
   return undone;

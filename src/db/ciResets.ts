@@ -23,12 +23,12 @@ export interface CiReset {
 }
 
 /**
- * Takes resets that are due, for half a minute: whoever took them and died is followed by another.
+ * Takes resets that are due, for longer than one attempt can last: then another takes them from whoever died.
  * @param limit at most so many
  */
 export async function takeCiResets(pool: Pool, limit: number): Promise<CiReset[]> {
   const { rows } = await pool.query<CiReset>(
-    `UPDATE provisioning.ci_resets SET attempts = attempts + 1, next_attempt_at = now() + interval '30 seconds'
+    `UPDATE provisioning.ci_resets SET attempts = attempts + 1, next_attempt_at = now() + interval '15 seconds'
      WHERE id IN (
        SELECT id FROM provisioning.ci_resets WHERE next_attempt_at <= now()
        ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED)

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { lookUpTables } from './gitlabLookUp';
 import { GITLAB_TABLES } from './gitlabTables';
+import { databaseFailure } from './sqlState';
 
 /** Which of the tables and columns that GitLab is about to remove are still there (contract 7). */
 export interface GitlabSchema {
@@ -27,6 +28,17 @@ export class SchemaCache {
       schema.catch(() => this.forget());
     }
     return this.known.schema;
+  }
+
+  /** Runs `work`, and once more if it met tables that GitLab has changed. */
+  async use<T>(work: (schema: GitlabSchema) => Promise<T>): Promise<T> {
+    try {
+      return await work(await this.current());
+    } catch (error) {
+      if (databaseFailure(error)?.class !== 'schema') throw error;
+      this.forget();
+      return work(await this.current());
+    }
   }
 
   /** The next caller looks again. */

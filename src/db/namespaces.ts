@@ -50,7 +50,12 @@ export function findNamespaceById(db: Pool | Tx, id: string): Promise<NamespaceA
 
 /** Finds a namespace by full path in any case, e.g. `group` or `group/subgroup` (contract 1.1). */
 export function findNamespaceByPath(db: Pool | Tx, path: string): Promise<NamespaceAtDoor | null> {
-  return findOne(db, BY_PATH(path.split('/')));
+  return findOne(db, findNamespaceByPathStatement(path));
+}
+
+/** The statement of that look-up; by GitLab's indexes on `lower(path)`. */
+export function findNamespaceByPathStatement(path: string): QueryConfig {
+  return BY_PATH(path.split('/'));
 }
 
 async function findOne(db: Pool | Tx, statement: QueryConfig): Promise<NamespaceAtDoor | null> {

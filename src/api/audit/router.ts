@@ -7,7 +7,7 @@ import { findAuditedNamespace, findEntitlements } from '../../db/auditEntitlemen
 import { findRecentFailures, findRecentOutcomes } from '../../db/auditOutcomes';
 import { findChanges, findRuns } from '../../db/auditRuns';
 import { withSnapshot } from '../../db/auditSnapshot';
-import type { SchemaCache } from '../../db/gitlabSchema';
+import type { GitlabSchema, SchemaCache } from '../../db/gitlabSchema';
 import type { Tx } from '../../db/pool';
 import { fitsInt8, isPrimaryKey } from '../../domain/namespaceId';
 import { answerProblems, noSuchNamespace } from '../answerProblems';
@@ -52,7 +52,7 @@ export function auditPages({ pool, schema, reader, runUrl }: AuditPages): Router
 
   router.get('/namespaces/:id', async (req, res) => {
     const before = positionOf(req.query['before']);
-    const history = await withSnapshot(pool, async (tx) => {
+    const look = (gitlab: GitlabSchema) => async (tx: Tx) => {
       const id = await primaryKeyOf(tx, req.params.id);
       const namespace = await findAuditedNamespace(tx, id);
       const page = await findRuns(tx, id, before, LIMITS.runs);
@@ -62,10 +62,11 @@ export function auditPages({ pool, schema, reader, runUrl }: AuditPages): Router
         id,
         namespace,
         ...page,
-        entitlements: namespace && (await findEntitlements(tx, await schema.current(), id)),
+        entitlements: namespace && (await findEntitlements(tx, gitlab, id)),
         changes: await findChanges(tx, id, LIMITS.ledgerRowsOfCharts),
       };
-    });
+    };
+    const history = await schema.use((gitlab) => withSnapshot(pool, look(gitlab)));
     note(res, { namespace_id: history.id });
     res.type('html').send(namespacePage({ ...history, before, runUrl, now: Date.now() }));
   });

@@ -11,9 +11,9 @@ export interface OwnService {
   client: ServiceClient;
   /** What the service has logged: one JSON object a line. */
   log(): string;
-  /** Kills the process; with `start` it comes back on the same data, without the variables. */
+  /** Kills the process; with `start` it comes back on the same data, with these variables only. */
   kill(): Promise<void>;
-  start(): Promise<void>;
+  start(variables?: Record<string, string>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -69,7 +69,7 @@ export async function startOwnService(
     client,
     log: () => service.log(),
     kill: async () => void (await service.stop('SIGKILL')),
-    start: async () => void (service = await start({})),
+    start: async (more = {}) => void (service = await start(more)),
     stop,
   };
 }
