@@ -16,7 +16,8 @@ export async function openSchemaCheck(pool: Pool, usage: Usage, log: Logger): Pr
   const look = () => checkGitlabDatabase(pool, usage);
   const differences = await orExplain(look(), 'GITLAB_DATABASE_URL cannot be used');
   for (const { severity, line } of differences) {
-    if (severity === 'warning') log.warn({ difference: line }, "GitLab's database has something unknown");
+    if (severity === 'warning')
+      log.warn({ difference: line }, 'the database of GitLab has something that is not known');
   }
   const errors = errorsOf(differences);
   if (errors.length > 0)

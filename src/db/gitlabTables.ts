@@ -121,7 +121,6 @@ export const GITLAB_TABLES: Readonly<Record<Table | 'plans', TableNeeds>> = {
     inserts: ['namespace_id', ...SUBSCRIPTION_SENT, ...STAMPS],
     updates: [
       ...SUBSCRIPTION_SENT,
-      'seats_in_use',
       'seats_owed',
       'max_seats_used_changed_at',
       'last_seat_refresh_at',

@@ -51,10 +51,13 @@ export function activityFailure(error: unknown, log: Logger, bugAttempts: number
   }
   if (failure?.class === 'schema') {
     const { condition, table } = failure;
-    log.error({ err: error }, "GitLab's tables are not as the service needs them; see provisioner check");
+    log.error(
+      { err: error },
+      'the tables of GitLab are not as the service needs them: see provisioner check',
+    );
     return ApplicationFailure.create({
       type: FAILURE.schema,
-      message: `GitLab's tables are not as the service needs them (${table === null ? condition : `${condition}, ${table}`})`,
+      message: `The tables of GitLab are not as the service needs them (${table === null ? condition : `${condition}, ${table}`})`,
     });
   }
   const { attempt, isLocal } = Context.current().info;

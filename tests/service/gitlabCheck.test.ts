@@ -210,7 +210,7 @@ describe('a difference that comes up while the service runs', () => {
         const { status, body } = await readiness();
         return status === 503 && body.details?.['gitlab_schema']?.some((told) => told.startsWith(line));
       }, 'the readiness tells of it');
-      expect(own.log()).toContain("GitLab's tables are not as the service needs them");
+      expect(own.log()).toContain('the tables of GitLab are not as the service needs them');
       await client.db.query(mend);
       const applied = await eventually(
         async () => {

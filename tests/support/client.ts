@@ -165,7 +165,8 @@ export class ServiceClient {
   async snapshot(namespaceId: string): Promise<Record<string, Record<string, unknown>[]>> {
     const byTable: Record<string, Record<string, unknown>[]> = {};
     for (const [table, column] of Object.entries(NAMESPACE_TABLES)) {
-      byTable[table] = await this.rows(`SELECT * FROM ${table} WHERE ${column} = $1 ORDER BY 1`, [
+      const key = Object.hasOwn(this.facts[table]?.columns ?? {}, 'id') ? 'id' : column;
+      byTable[table] = await this.rows(`SELECT * FROM ${table} WHERE ${column} = $1 ORDER BY ${key}`, [
         namespaceId,
       ]);
     }

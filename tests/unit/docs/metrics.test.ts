@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
+import { observeCiResets } from '../../../src/metrics/ciResets';
 import { createMetrics } from '../../../src/metrics/metrics';
 import { observeQueue } from '../../../src/metrics/queue';
 
 test('docs/metrics.md and the registry list the same metrics, types and labels', async () => {
   const metrics = createMetrics();
   observeQueue(metrics, () => Promise.reject(new Error('not asked')));
+  observeCiResets(metrics, () => Promise.reject(new Error('not asked')));
   const registered = (await metrics.registry.getMetricsAsJSON())
     .filter(({ name }) => !/^(process|nodejs)_/.test(name))
     .map(({ name, type }) => {
