@@ -116,9 +116,9 @@ const REFUSALS: Record<Section, [values: object, message: string][]> = {
     ],
   ],
   add_on_purchases: [
-    [{ future_feature: [] }, "'future_feature' is not a valid name"],
+    [{ future_feature: [{ quantity: 1 }] }, "'future_feature' is not a valid name"],
     [{ gitlab_credits: {} }, "'gitlab_credits' must be an array of objects"],
-    [{ gitlab_credits: [{ quantity: 'many' }] }, 'Quantity must be an integer.'],
+    [{ gitlab_credits: [{ quantity: 'many' }] }, 'Quantity is not a number.'],
   ],
 };
 
