@@ -39,11 +39,8 @@ export function openSigningKeys(dataDir: string): () => Promise<SigningKeys> {
   let last: { text: string; keys: Promise<SigningKeys> } | undefined;
   return async () => {
     const text = await readOrCreate(dataDir);
-    if (last?.text === text) return last.keys;
-    const keys = importKeyFile(keyFileIn(dataDir), text);
-    last = { text, keys };
-    keys.catch(() => (last = undefined)); // what fails once is tried again
-    return keys;
+    if (last?.text !== text) last = { text, keys: importKeyFile(keyFileIn(dataDir), text) };
+    return last.keys;
   };
 }
 
