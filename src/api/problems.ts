@@ -1,7 +1,7 @@
 import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { TransportError } from '@temporalio/worker';
 import { databaseFailure } from '../db/sqlState';
-import { PortalUnavailable, Unauthorized } from './auth/errors';
+import { KeyUnknown, PortalUnavailable, Unauthorized } from './auth/errors';
 import { DeadlineOver } from './deadline';
 
 /** An answer that is not the outcome of a sync (contract 2). `code` names it in logs and in `docs/errors.md`. */
@@ -30,6 +30,7 @@ export function problemOf(error: unknown): HttpProblem {
   if (error instanceof Unauthorized) {
     return new HttpProblem(401, 'unauthorized', { message: '401 Unauthorized' });
   }
+  if (error instanceof KeyUnknown) return unavailable('key_unknown');
   if (error instanceof PortalUnavailable) return unavailable('portal_unavailable');
   if (error instanceof DeadlineOver) return unavailable('wait_over');
   const database = databaseFailure(error)?.class;

@@ -10,6 +10,10 @@ export interface RequestNotes {
   run_id?: string;
   outcome?: string;
   error_code?: string;
+  /** Why the token was refused, or what could not be found out about it. */
+  reason?: string;
+  /** Of a token that was not accepted. */
+  kid?: string;
   err?: unknown;
 }
 

@@ -32,7 +32,7 @@ Environment:
   CUSTOMERS_DOT_DATABASE_URL  CustomersDot's PostgreSQL; unset: the embedded one
   CUSTOMERS_DOT_PORT          where CustomersDot's side serves its health and its keys (3001)
   CUSTOMERS_DOT_CONCURRENCY   namespaces that it provisions at the same time (10)
-  CUSTOMERS_DOT_MAX_ATTEMPTS  how often it tries to send a sync (25)
+  CUSTOMERS_DOT_MAX_ATTEMPTS  how often it tries to send a sync at most; unset: no limit
   CUSTOMERS_DOT_RETRY_BASE_MS its wait before the second try, doubled with each further one (2000)
   WORKER_PORT                 where a worker without an API serves its health (3002)
   WORKER_BUILD_ID             the version of the worker's code, for Temporal's worker versioning; unset: unversioned

@@ -52,8 +52,8 @@ interface CustomersDotConfig {
   port: number;
   /** Namespaces that are provisioned at the same time. */
   concurrency: number;
-  /** Tries of one request to send a sync, the first one included. */
-  maxAttempts: number;
+  /** Tries of one request to send a sync, the first one included; null: no limit. */
+  maxAttempts: number | null;
   /** Milliseconds before the second try; doubled with each further one. */
   retryBaseMs: number;
 }
@@ -71,14 +71,15 @@ const url = (...protocols: string[]) =>
     })
     .optional();
 
-const number = (from: number, to: number, fallback: number) =>
+const wholeNumber = (from: number, to: number) =>
   z
     .string()
     .refine((value) => /^\d+$/.test(value) && Number(value) >= from && Number(value) <= to, {
       error: `must be a whole number from ${from} to ${to}`,
     })
-    .transform(Number)
-    .default(fallback);
+    .transform(Number);
+
+const number = (from: number, to: number, fallback: number) => wholeNumber(from, to).default(fallback);
 
 const oneOf = <Value extends string>(values: readonly [Value, ...Value[]], fallback: NoInfer<Value>) =>
   z.enum(values, { error: `must be one of ${values.join(', ')}` }).default(fallback);
@@ -91,7 +92,7 @@ const schema = z.object({
   CUSTOMERS_DOT_DATABASE_URL: url('postgres:', 'postgresql:'),
   CUSTOMERS_DOT_PORT: number(0, 65_535, 3001),
   CUSTOMERS_DOT_CONCURRENCY: number(1, 100, 10),
-  CUSTOMERS_DOT_MAX_ATTEMPTS: number(1, 1_000, 25),
+  CUSTOMERS_DOT_MAX_ATTEMPTS: wholeNumber(1, 1_000).optional(),
   CUSTOMERS_DOT_RETRY_BASE_MS: number(1, 3_600_000, 2_000),
   WORKER_PORT: number(0, 65_535, 3002),
   WORKER_BUILD_ID: z.string().max(200, 'must not be longer than 200 characters').optional(),
@@ -136,7 +137,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     customersDot: {
       port: values.CUSTOMERS_DOT_PORT,
       concurrency: values.CUSTOMERS_DOT_CONCURRENCY,
-      maxAttempts: values.CUSTOMERS_DOT_MAX_ATTEMPTS,
+      maxAttempts: values.CUSTOMERS_DOT_MAX_ATTEMPTS ?? null,
       retryBaseMs: values.CUSTOMERS_DOT_RETRY_BASE_MS,
     },
     workerPort: values.WORKER_PORT,

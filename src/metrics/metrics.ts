@@ -20,6 +20,8 @@ export interface Metrics {
   requestDuration: Histogram<'method' | 'route'>;
   /** Requests of the endpoint in GitLab's terms. */
   sli: Sli;
+  /** Tokens that were refused, by reason. */
+  tokenRefusals: Counter<'reason'>;
   /** Syncs answered, by outcome: `success`, `error` or `skipped`. */
   syncs: Counter<'outcome'>;
   /** Sections that an answer reports as `error`. */
@@ -38,6 +40,8 @@ export interface Metrics {
   compensations: Counter<'step' | 'result'>;
   /** Attempts of CustomersDot's side that ended, by state; `given_up`: failed, and not tried again. */
   attempts: Counter<'state'>;
+  /** Outcomes of attempts that could not be stored at once; `reason`: `transient`, `refused` or `bug`. */
+  unstoredOutcomes: Counter<'reason'>;
 }
 
 // A sync takes some ten milliseconds; a caller waits ten seconds at most.
@@ -107,6 +111,13 @@ export function createMetrics(): Metrics {
       registers,
     }),
     sli: createSli(registry),
+    // Which reasons there are, the check of tokens knows.
+    tokenRefusals: new Counter({
+      name: 'provisioner_token_refusals_total',
+      help: 'Tokens that were refused, by reason',
+      labelNames: ['reason'],
+      registers,
+    }),
     syncs: counter('provisioner_syncs_total', 'Syncs answered, refused ones at the door included', {
       outcome: ['success', 'error', 'skipped'],
     }),
@@ -141,6 +152,11 @@ export function createMetrics(): Metrics {
       'provisioner_attempts_total',
       "Attempts of CustomersDot's side that ended; given_up: failed, and not tried again",
       { state: ['completed', 'partially_failed', 'failed', 'given_up', 'skipped'] },
+    ),
+    unstoredOutcomes: counter(
+      'provisioner_unstored_outcomes_total',
+      "Outcomes of attempts of CustomersDot's side that could not be stored at once",
+      { reason: ['transient', 'refused', 'bug'] },
     ),
   };
 }
