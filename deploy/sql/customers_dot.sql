@@ -1,6 +1,9 @@
 -- What CustomersDot's side may do in CustomersDot's database. Run it as the owner of the tables after every
 -- `provisioner migrate`; running it again changes nothing. The role cannot log in: put a login of your own into it.
 
+-- PostgreSQL 14 and older let everybody create functions in there, which statements of others might then call.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+
 DO $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'provisioner_customers_dot') THEN

@@ -3,6 +3,9 @@
 -- The roles cannot log in. Make a login of your own for each process, and put it into one of them:
 --   CREATE ROLE provisioner_worker_1 LOGIN PASSWORD '…' IN ROLE provisioner_worker;
 
+-- PostgreSQL 14 and older let everybody create functions in there, which statements of others might then call.
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+
 DO $$
 DECLARE
   name text;

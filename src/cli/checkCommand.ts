@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { ConfigError, loadConfig } from '../config/config';
 import { checkCiDatabase, checkGitlabDatabase, type Difference } from '../db/gitlabCheck';
 import { createPool } from '../db/pool';
+import { requireOwnSessions } from './ownSessions';
 import { PARTS, type Part } from './parts';
 import { findRuntime } from './runtimeFile';
 import { parseParts } from './start';
@@ -53,6 +54,7 @@ async function lookInto(
   url: string,
   check: (pool: ReturnType<typeof createPool>) => Promise<Difference[]>,
 ): Promise<Difference[]> {
+  await requireOwnSessions(variable, url);
   const pool = createPool({ url, applicationName: 'provisioner check', max: 1, onError: () => undefined });
   try {
     return await orExplain(check(pool), `${variable} cannot be used`);

@@ -6,6 +6,7 @@ import { listen } from './api';
 import type { Cleanups } from './cleanups';
 import { graceMs } from './grace';
 import type { Servers } from './localServers';
+import { requireOwnSessions } from './ownSessions';
 import { findRuntime } from './runtimeFile';
 import type { ServiceOptions } from './parts';
 import { orExplain } from './startError';
@@ -28,6 +29,7 @@ export async function startCustomersDotPart(
   const keys = openSigningKeys(config.dataDir);
   await keys(); // a damaged file is better found now
   const databaseUrl = await servers.customersDotDatabase();
+  await requireOwnSessions('CUSTOMERS_DOT_DATABASE_URL', databaseUrl);
   onProgress("starting CustomersDot's worker");
   const part = await orExplain(
     startCustomersDot({

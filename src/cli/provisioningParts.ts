@@ -21,6 +21,7 @@ import type { Servers } from './localServers';
 import { installMeasuredRuntime } from './measuredRuntime';
 import { openSchemaCheck } from './gitlabSchemaCheck';
 import type { Part, ServiceOptions } from './parts';
+import { requireOwnSessions } from './ownSessions';
 import { orExplain } from './startError';
 import { startWorkerPart } from './workerPart';
 
@@ -44,6 +45,7 @@ export async function startProvisioning(
   const { config, parts, log, metrics, tracing, stopping, onProgress } = options;
   const databaseUrl = await servers.gitlabDatabase();
   const { uiUrl, connectionOptions, namespace } = await servers.temporal();
+  await requireOwnSessions('GITLAB_DATABASE_URL', databaseUrl);
   onProgress('migrating schema provisioning');
   await orExplain(
     migrateProvisioning(databaseUrl),

@@ -11,10 +11,10 @@ function find(schema: GitlabSchema, namespaceId: string) {
   const hasAddOns = hasId && schema.has('subscription_add_ons');
   return made(
     `
-    SELECT namespaces.id, namespaces.type, namespaces.organization_id, to_jsonb(settings) AS settings,
-      ${hasAddOns ? `(SELECT coalesce(jsonb_object_agg(name, id::text), '{}') FROM subscription_add_ons)` : 'NULL::jsonb'} AS "addOnIds",
+    SELECT namespaces.id, namespaces.type, namespaces.organization_id, pg_catalog.to_jsonb(settings) AS settings,
+      ${hasAddOns ? `(SELECT coalesce(pg_catalog.jsonb_object_agg(name, id::text), '{}') FROM subscription_add_ons)` : 'NULL::jsonb'} AS "addOnIds",
       (
-        SELECT coalesce(jsonb_agg(purchase ORDER BY purchase.id::bigint), '[]') FROM (
+        SELECT coalesce(pg_catalog.jsonb_agg(purchase ORDER BY purchase.id::bigint), '[]') FROM (
           SELECT id::text AS id, subscription_add_on_uid, ${hasId ? 'subscription_add_on_id::text' : 'NULL'} AS subscription_add_on_id,
             quantity, started_at, expires_on, purchase_xid, trial
           FROM subscription_add_on_purchases WHERE namespace_id = $1 FOR NO KEY UPDATE

@@ -6,7 +6,7 @@ import { prepared } from './statement';
 const ADD = prepared(
   'add_ci_reset',
   `INSERT INTO provisioning.ci_resets (namespace_id, month, created_at, next_attempt_at)
-   VALUES ($1, date_trunc('month', current_date)::date, now(), now())`,
+   VALUES ($1, pg_catalog.date_trunc('month', current_date)::date, now(), now())`,
 );
 
 /** Notes that this month's notification levels of a namespace are to be reset in the CI database (contract 7). */
@@ -42,7 +42,7 @@ export async function takeCiResets(pool: Pool, limit: number): Promise<CiReset[]
 export async function resetCiUsages(ciPool: Pool, resets: CiReset[]): Promise<void> {
   await ciPool.query(
     `UPDATE ci_namespace_monthly_usages AS usage SET notification_level = $3
-     FROM unnest($1::bigint[], $2::date[]) AS due (namespace_id, month)
+     FROM ROWS FROM (pg_catalog.unnest($1::bigint[]), pg_catalog.unnest($2::date[])) AS due (namespace_id, month)
      WHERE usage.namespace_id = due.namespace_id AND usage.date = due.month AND notification_level <> $3`,
     [
       resets.map(({ namespace_id }) => namespace_id),

@@ -58,7 +58,7 @@ const FIND_EARLIER = prepared(
     ) THEN run_id END AS "unfinishedRun",
     CASE WHEN sync_id = $3 THEN (
       SELECT coalesce((
-        SELECT jsonb_object_agg(step, result -> 'memories') FROM provisioning.ledger
+        SELECT pg_catalog.jsonb_object_agg(step, result -> 'memories') FROM provisioning.ledger
         WHERE run_id = same.run_id AND workflow_id = same.workflow_id AND undone_at IS NULL
           AND result -> 'memories' IS NOT NULL
       ), '{}')

@@ -33,7 +33,7 @@ const TABLES = `
     has_column_privilege(class.oid, attnum, 'SELECT') AS "mayRead",
     has_column_privilege(class.oid, attnum, 'INSERT') AS "mayInsert",
     has_column_privilege(class.oid, attnum, 'UPDATE') AS "mayUpdate"
-  FROM unnest($1::text[]) AS wanted (name)
+  FROM pg_catalog.unnest($1::text[]) AS wanted (name)
   JOIN pg_class AS class ON class.oid = to_regclass(wanted.name)
   JOIN pg_attribute ON attrelid = class.oid AND attnum > 0 AND NOT attisdropped
   LEFT JOIN LATERAL (

@@ -23,9 +23,9 @@ const NAMESPACE = `
 const FIND_MINUTES = prepared(
   'find_compute_minutes',
   `${NAMESPACE}, (
-    SELECT coalesce(jsonb_agg(month ORDER BY month.id::bigint), '[]') FROM (
+    SELECT coalesce(pg_catalog.jsonb_agg(month ORDER BY month.id::bigint), '[]') FROM (
       SELECT id::text AS id, notification_level FROM ci_namespace_monthly_usages
-      WHERE namespace_id = $1 AND date = date_trunc('month', current_date)::date FOR NO KEY UPDATE
+      WHERE namespace_id = $1 AND date = pg_catalog.date_trunc('month', current_date)::date FOR NO KEY UPDATE
     ) AS month
   ) AS "monthlyUsages"
   FROM namespaces WHERE id = $1 FOR NO KEY UPDATE OF namespaces`,

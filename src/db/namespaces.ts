@@ -19,7 +19,7 @@ const BY_ID = prepared(
   'find_namespace_by_id',
   `
   SELECT ${COLUMNS} FROM namespaces LEFT JOIN provisioning.fences ON fences.namespace_id = namespaces.id
-  WHERE namespaces.id = $1 AND namespaces.type <> 'Project'`,
+  WHERE namespaces.id = $1 AND namespaces.type::text <> 'Project'`,
 );
 
 // Walks down from the root, one path segment a level; the whole path must be used up. The exact spelling comes before
@@ -28,16 +28,16 @@ const BY_PATH = prepared(
   'find_namespace_by_path',
   `
   WITH RECURSIVE walk AS (
-    SELECT id, 1 AS depth, path = ($1::text[])[1] AS is_exact FROM namespaces
-    WHERE lower(path) = lower(($1::text[])[1]) AND parent_id IS NULL AND type <> 'Project'
+    SELECT id, 1 AS depth, path::text = ($1::text[])[1] AS is_exact FROM namespaces
+    WHERE lower(path::text) = lower(($1::text[])[1]) AND parent_id IS NULL AND type::text <> 'Project'
     UNION ALL
-    SELECT child.id, depth + 1, is_exact AND child.path = ($1::text[])[depth + 1] FROM walk
-    JOIN namespaces AS child ON child.parent_id = walk.id AND lower(child.path) = lower(($1::text[])[depth + 1])
-    WHERE child.type <> 'Project'
+    SELECT child.id, depth + 1, is_exact AND child.path::text = ($1::text[])[depth + 1] FROM walk
+    JOIN namespaces AS child ON child.parent_id = walk.id AND lower(child.path::text) = lower(($1::text[])[depth + 1])
+    WHERE child.type::text <> 'Project'
   )
   SELECT ${COLUMNS} FROM walk JOIN namespaces USING (id)
   LEFT JOIN provisioning.fences ON fences.namespace_id = namespaces.id
-  WHERE depth = cardinality($1::text[]) ORDER BY is_exact DESC, namespaces.id LIMIT 1`,
+  WHERE depth = pg_catalog.cardinality($1::text[]) ORDER BY is_exact DESC, namespaces.id LIMIT 1`,
 );
 
 /**

@@ -21,6 +21,17 @@ export interface PoolSettings {
 }
 
 /**
+ * What each session is set to once the connection is there, in one round trip: poolers refuse most settings that come
+ * with the start of one. A function or operator of `public` is only taken where no built-in one fits better: statements
+ * name the types, or qualify what takes any type.
+ */
+export const SESSION = `
+  SET statement_timeout = '7s'; SET lock_timeout = '3s'; -- fits the limit of a local activity (workflows/activityCalls)
+  SET idle_in_transaction_session_timeout = '30s';
+  SET search_path = public, pg_temp;
+  SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'`;
+
+/**
  * A connection pool whose values are lossless: int8 and timestamps are strings, dates `YYYY-MM-DD`, all in UTC.
  * Every connection has an error listener, also while it is checked out: without one, Node ends the process when
  * PostgreSQL goes away. Statements are bounded on both sides, so that a half-open network cannot hold a caller.
@@ -33,13 +44,10 @@ export function createPool({ url, applicationName, max, onError }: PoolSettings)
     connectionTimeoutMillis: 4_000,
     idleTimeoutMillis: 30_000,
     query_timeout: 8_000,
-    statement_timeout: 7_000,
-    lock_timeout: 3_000, // fits the limit of a local activity (workflows/activityCalls)
-    idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
     pipeline: true, // statements that do not wait for each other's results travel together
     stream: () => new BatchingSocket(),
-    options: '-c TimeZone=UTC -c DateStyle=ISO',
+    onConnect: async (client) => void (await client.query(SESSION)),
     types: { getTypeParser: textOrParsed },
   });
   pool.on('error', onError);

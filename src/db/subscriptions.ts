@@ -12,7 +12,7 @@ function find(schema: GitlabSchema, namespaceId: string, askedPlan: number | nul
   const historyHasIds = schema.has('plans') && schema.has('gitlab_subscription_histories', 'hosted_plan_id');
   return made(
     `
-    SELECT namespaces.type AS "namespaceType", to_jsonb(settings) AS settings, to_jsonb(last_premium) AS "lastPremium",
+    SELECT namespaces.type AS "namespaceType", pg_catalog.to_jsonb(settings) AS settings, pg_catalog.to_jsonb(last_premium) AS "lastPremium",
       ${uidOf('subscription', hasIds)} AS "planUid",
       ${hasIds ? '(SELECT id FROM plans WHERE plan_name_uid = $2)' : 'NULL::bigint'} AS "askedPlanId",
       subscription.*
