@@ -26,6 +26,7 @@ environment['TOKIO_WORKER_THREADS'] ??= '1';
 const ENVIRONMENT_HELP = `
 Environment:
   HOST, PORT                  where the API listens (127.0.0.1, 3000)
+  ADMIN_PORT                  where the API serves health, metrics and audit pages; unset: on PORT
   GITLAB_DATABASE_URL         GitLab's PostgreSQL; unset: an embedded one
   CUSTOMERS_DOT_DATABASE_URL  CustomersDot's PostgreSQL; unset: the embedded one
   CUSTOMERS_DOT_PORT          where CustomersDot's side serves its health and its keys (3001)

@@ -9,6 +9,8 @@ import { publishRuntime, withdrawRuntime } from './runtimeFile';
 /** A service that is up; what it does not run is null. */
 export interface RunningService {
   apiUrl: string | null;
+  /** Where the API serves its health, its metrics and the audit pages; null: at `apiUrl`. */
+  adminUrl: string | null;
   customersDotUrl: string | null;
   workerUrl: string | null;
   uiUrl: string | null;
@@ -40,6 +42,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     cleanups.add(() => withdrawRuntime(config.dataDir));
     return {
       apiUrl,
+      adminUrl: provisioning?.adminUrl ?? null,
       customersDotUrl,
       workerUrl: provisioning?.workerUrl ?? null,
       uiUrl: provisioning?.uiUrl ?? null,

@@ -9,6 +9,8 @@ import type { FailurePolicy } from '../domain/sync';
 export interface Config {
   host: string;
   port: number;
+  /** Where an API serves its health, its metrics and the audit pages; null: on `port`. */
+  adminPort: number | null;
   /** Null: the embedded PostgreSQL. */
   gitlabDatabaseUrl: string | null;
   /** Null: the embedded PostgreSQL. */
@@ -69,14 +71,16 @@ const url = (...protocols: string[]) =>
     })
     .optional();
 
-const number = (from: number, to: number, fallback: number) =>
+const optionalNumber = (from: number, to: number) =>
   z
     .string()
     .refine((value) => /^\d+$/.test(value) && Number(value) >= from && Number(value) <= to, {
       error: `must be a whole number from ${from} to ${to}`,
     })
     .transform(Number)
-    .default(fallback);
+    .optional();
+
+const number = (from: number, to: number, fallback: number) => optionalNumber(from, to).default(fallback);
 
 const oneOf = <Value extends string>(values: readonly [Value, ...Value[]], fallback: NoInfer<Value>) =>
   z.enum(values, { error: `must be one of ${values.join(', ')}` }).default(fallback);
@@ -84,6 +88,7 @@ const oneOf = <Value extends string>(values: readonly [Value, ...Value[]], fallb
 const schema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: number(0, 65_535, 3000),
+  ADMIN_PORT: optionalNumber(0, 65_535),
   GITLAB_DATABASE_URL: url('postgres:', 'postgresql:'),
   CUSTOMERS_DOT_DATABASE_URL: url('postgres:', 'postgresql:'),
   CUSTOMERS_DOT_PORT: number(0, 65_535, 3001),
@@ -127,6 +132,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   return {
     host: values.HOST,
     port: values.PORT,
+    adminPort: adminPort(values.ADMIN_PORT, values.PORT),
     gitlabDatabaseUrl: values.GITLAB_DATABASE_URL ?? null,
     customersDotDatabaseUrl: values.CUSTOMERS_DOT_DATABASE_URL ?? null,
     customersDot: {
@@ -152,6 +158,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     logLevel: values.LOG_LEVEL,
     otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
   };
+}
+
+function adminPort(own: number | undefined, port: number): number | null {
+  if (own === undefined) return null;
+  if (own !== 0 && own === port) throw new ConfigError('ADMIN_PORT must be another port than PORT');
+  return own;
 }
 
 function auditConfig(user: string | undefined, password: string | undefined): Config['audit'] {

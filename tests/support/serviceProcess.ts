@@ -8,6 +8,8 @@ const MAIN = path.join(__dirname, '../../dist/cli/main.js');
 export interface ServiceProcess {
   child: ChildProcess;
   apiUrl: string;
+  /** Where an API serves its health if that has a port of its own. */
+  adminUrl: string;
   /** Where a worker without an API serves its health. */
   workerUrl: string;
   /** What it has printed for people. */
@@ -53,6 +55,7 @@ export async function startServiceProcess(
   return {
     child,
     apiUrl: /API +(\S+)/.exec(progress)?.[1] ?? '',
+    adminUrl: /Admin +(\S+)/.exec(progress)?.[1] ?? '',
     workerUrl: /Worker +(\S+)/.exec(progress)?.[1] ?? '',
     progress: () => progress,
     log: () => log,
