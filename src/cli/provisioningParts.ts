@@ -4,11 +4,15 @@ import type { HealthCheck } from '../api/health';
 import { Turns } from '../api/turns';
 import { migrateProvisioning } from '../db/migrate';
 import { createPool } from '../db/pool';
+import { unreleasedFollowUps } from '../db/unreleased';
 import { openSigningKeys } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
+import { observeOutbox } from '../metrics/outbox';
+import { observeRuns } from '../metrics/runs';
 import { connect } from '../temporal/connection';
 import { EarlyAnswers } from '../temporal/earlyAnswers';
 import { runUrl } from '../temporal/links';
+import { openRuns, pausedRuns } from '../temporal/openRuns';
 import { ensureSearchAttributes } from '../temporal/searchAttributes';
 import { listen } from './api';
 import { openAuditReader, type AuditReader } from './auditReader';
@@ -55,6 +59,7 @@ export async function startProvisioning(
   });
   cleanups.add(() => pool.end());
   metrics.pools.set('gitlab', pool);
+  observeOutbox(metrics, () => unreleasedFollowUps(pool));
 
   await installMeasuredRuntime(log, metrics);
   const temporal = await orExplain(
@@ -62,6 +67,11 @@ export async function startProvisioning(
     `TEMPORAL_ADDRESS: no Temporal answers at ${connectionOptions.address}`,
   );
   cleanups.add(() => temporal.connection.close());
+  observeRuns(
+    metrics,
+    () => openRuns(temporal, Date.now()),
+    () => pausedRuns(temporal),
+  );
   const earlyAnswers = new EarlyAnswers();
   const searchable = await ensureSearchAttributes(temporal, log);
   const checks: Record<string, HealthCheck> = {

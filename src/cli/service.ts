@@ -24,7 +24,8 @@ export interface RunningService {
 
 /** Starts the parts and whatever they need that is not configured. @throws when something cannot be started */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
-  const { config, environment, parts, log, tracing, onProgress, onFatal } = options;
+  const { config, environment, parts, log, metrics, tracing, onProgress, onFatal } = options;
+  for (const part of parts) metrics.parts.set({ part }, 1);
   const cleanups = new Cleanups(log);
   if (tracing) cleanups.add(() => tracing.stop());
   try {
