@@ -1,6 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 
 const MAIN = path.join(__dirname, '../../dist/cli/main.js');
 
@@ -25,7 +26,7 @@ export interface ServiceProcess {
 const START_LIMIT_MS = 60_000;
 
 /** Starts `provisioner start` with this environment only, and waits until it says that it is up. */
-export async function startServiceProcess(
+export function startServiceProcess(
   env: Record<string, string>,
   args: string[] = [],
   main = MAIN,
@@ -41,6 +42,13 @@ export async function startServiceProcess(
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  return untilUp(child);
+}
+
+/** Waits until a process that runs the service says that it is up. */
+export async function untilUp(
+  child: ChildProcessByStdio<Writable | null, Readable, Readable>,
+): Promise<ServiceProcess> {
   let progress = '';
   let log = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (log += text));
