@@ -8,7 +8,7 @@ const call = async (program: string, ...args: string[]) =>
   (await promisify(execFile)(program, args, { maxBuffer: 1e7 })).stdout.trim();
 
 /** What an image says about how it is to be run. */
-export interface ImageConfig {
+interface ImageConfig {
   User: string;
   Env: string[];
   Entrypoint: string[];
