@@ -13,7 +13,8 @@ export function grantFiles(): Record<string, string[]> {
       ...new Set([...text.matchAll(/^\s*(?:GRANT|ON)\b[^;]*?\bTO (\w+);/gm)].map(([, role = '']) => role)),
     ];
   };
-  return Object.fromEntries(readdirSync(FOLDER).map((file) => [file, rolesOf(file).sort()]));
+  const files = readdirSync(FOLDER).filter((name) => name.endsWith('.sql'));
+  return Object.fromEntries(files.map((file) => [file, rolesOf(file).sort()]));
 }
 
 /** What a role was granted in this database: what REVOKE takes, and the name of what it is about. */
