@@ -19,7 +19,8 @@ END $$;
 
 -- The API, and people who look into the ledger: they read.
 GRANT USAGE ON SCHEMA provisioning TO provisioner_reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA provisioning TO provisioner_reader;
+GRANT SELECT ON provisioning.migrations, provisioning.fences, provisioning.ledger, provisioning.outbox
+  TO provisioner_reader;
 GRANT SELECT (id, type, path, parent_id, organization_id) ON namespaces TO provisioner_reader;
 
 -- An API that serves the audit pages, which show what a namespace has now.
@@ -39,7 +40,7 @@ GRANT provisioner_reader TO provisioner_worker;
 GRANT INSERT, UPDATE ON provisioning.fences TO provisioner_worker;
 GRANT INSERT, UPDATE (undone_at, undo_result) ON provisioning.ledger TO provisioner_worker;
 GRANT INSERT, UPDATE (released_at), DELETE ON provisioning.outbox TO provisioner_worker;
-GRANT INSERT, UPDATE (attempts, error, next_attempt_at), DELETE ON provisioning.ci_resets TO provisioner_worker;
+GRANT SELECT, INSERT, UPDATE (attempts, error, next_attempt_at), DELETE ON provisioning.ci_resets TO provisioner_worker;
 
 GRANT SELECT (shared_runners_minutes_limit, extra_shared_runners_minutes_limit, last_ci_minutes_notification_at,
     last_ci_minutes_usage_notification_level, updated_at),

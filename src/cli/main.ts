@@ -27,6 +27,7 @@ environment['TOKIO_WORKER_THREADS'] ??= '1';
 const ENVIRONMENT_HELP = `
 Environment:
   HOST, PORT                  where the API listens (127.0.0.1, 3000)
+  ADMIN_PORT                  where the API serves health, metrics and audit pages; unset: on PORT
   GITLAB_DATABASE_URL         GitLab's PostgreSQL; unset: an embedded one
   GITLAB_CI_DATABASE_URL      GitLab's CI database, where that is another one; unset: the main one
   CUSTOMERS_DOT_DATABASE_URL  CustomersDot's PostgreSQL; unset: the embedded one

@@ -1,4 +1,4 @@
-import { createApp } from '../api/app';
+import { createApp, type EndpointSide } from '../api/app';
 import { createTokenVerifier } from '../api/auth/verifyToken';
 import type { HealthCheck } from '../api/health';
 import { Turns } from '../api/turns';
@@ -7,11 +7,15 @@ import type { Config } from '../config/config';
 import type { Usage } from '../db/gitlabCheck';
 import { SchemaCache } from '../db/gitlabSchema';
 import { createPool } from '../db/pool';
+import { unreleasedFollowUps } from '../db/unreleased';
 import { openSigningKeys } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
+import { observeOutbox } from '../metrics/outbox';
+import { observeRuns } from '../metrics/runs';
 import { connect } from '../temporal/connection';
 import { EarlyAnswers } from '../temporal/earlyAnswers';
 import { runUrl } from '../temporal/links';
+import { openRuns, pausedRuns } from '../temporal/openRuns';
 import { ensureSearchAttributes } from '../temporal/searchAttributes';
 import { listen } from './api';
 import { openAuditReader, type AuditReader } from './auditReader';
@@ -29,6 +33,8 @@ import { startWorkerPart } from './workerPart';
 export interface Provisioning {
   /** Null: the part `api` is not among them. */
   apiUrl: string | null;
+  /** Where an API serves its health, its metrics and the audit pages; null: at `apiUrl`. */
+  adminUrl: string | null;
   /** Where a worker without an API serves its health; else null. */
   workerUrl: string | null;
   uiUrl: string;
@@ -61,6 +67,7 @@ export async function startProvisioning(
   metrics.pools.set('gitlab', pool);
   const auditReader = parts.includes('api') ? await openAuditReader(config) : null;
   const schemaCheck = await openSchemaCheck(pool, usageOf(config, parts, auditReader), log);
+  observeOutbox(metrics, () => unreleasedFollowUps(pool));
 
   await installMeasuredRuntime(log, metrics);
   const temporal = await orExplain(
@@ -68,6 +75,11 @@ export async function startProvisioning(
     `TEMPORAL_ADDRESS: no Temporal answers at ${connectionOptions.address}`,
   );
   cleanups.add(() => temporal.connection.close());
+  observeRuns(
+    metrics,
+    () => openRuns(temporal, Date.now()),
+    () => pausedRuns(temporal),
+  );
   const earlyAnswers = new EarlyAnswers();
   const searchable = await ensureSearchAttributes(temporal, log);
   const checks: Record<string, HealthCheck> = {
@@ -82,30 +94,38 @@ export async function startProvisioning(
   const schema = new SchemaCache(pool);
   const shared = { pool, schema, temporal, searchable, checks, earlyAnswers };
   const workerUrl = parts.includes('worker') ? await startWorkerPart(options, shared, cleanups) : null;
-  if (!parts.includes('api')) return { apiUrl: null, workerUrl, uiUrl, auditReader: null };
+  if (!parts.includes('api')) return { apiUrl: null, adminUrl: null, workerUrl, uiUrl, auditReader: null };
 
   const keys = config.subscriptionPortalUrl === null ? openSigningKeys(config.dataDir) : null;
   await keys?.(); // a damaged file is better found now
-  const address = { name: 'API', host: config.host, port: config.port, stopping, onProgress };
-  const api = await listen(address, (url) =>
-    createApp({
-      pool,
-      schema,
-      log,
-      metrics,
-      checks,
-      stopping,
-      trace: tracing?.request ?? null,
-      waitMs: config.waitMs,
-      verifyToken: createTokenVerifier({ portalUrl: config.subscriptionPortalUrl ?? url }),
-      runner: { client: temporal.client, pool, turns: new Turns(), earlyAnswers, searchable },
-      runUrl: (workflowId, runId) => runUrl(uiUrl, temporal.namespace, workflowId, runId),
-      ...(auditReader && { auditReader }),
-      ...(keys && { issuer: createIssuerRouter(keys, () => url) }),
-    }),
+  const linkTo = (workflowId: string, runId: string) => runUrl(uiUrl, temporal.namespace, workflowId, runId);
+  const base = { log, metrics };
+  const audit = auditReader && { pool, schema, reader: auditReader, runUrl: linkTo };
+  const operations = { checks, stopping, audit };
+  const address = { host: config.host, stopping, onProgress };
+  const endpointAt = (url: string): EndpointSide => ({
+    pool,
+    metrics,
+    trace: tracing?.request ?? null,
+    waitMs: config.waitMs,
+    verifyToken: createTokenVerifier({ portalUrl: config.subscriptionPortalUrl ?? url }),
+    runner: { client: temporal.client, pool, turns: new Turns(), earlyAnswers, searchable },
+    runUrl: linkTo,
+    ...(keys && { issuer: createIssuerRouter(keys, () => url) }),
+  });
+  // Before the endpoint's port, so that it is there for as long as that one.
+  const admin =
+    config.adminPort === null
+      ? null
+      : await listen({ ...address, name: "the API's admin side", port: config.adminPort }, () =>
+          createApp(base, { operations }),
+        );
+  if (admin) cleanups.add(() => admin.stop(graceMs(config)));
+  const api = await listen({ ...address, name: 'API', port: config.port }, (url) =>
+    createApp(base, { endpoint: endpointAt(url), ...(!admin && { operations }) }),
   );
   cleanups.add(() => api.stop(graceMs(config)));
-  return { apiUrl: api.url, workerUrl, uiUrl, auditReader };
+  return { apiUrl: api.url, adminUrl: admin?.url ?? null, workerUrl, uiUrl, auditReader };
 }
 
 function usageOf(config: Config, parts: readonly Part[], auditReader: AuditReader | null): Usage {

@@ -47,6 +47,7 @@ export async function startWorkerPart(
     cleanups.add(() => health.stop(graceMs(config)));
     url = health.url;
   }
+  observeCiResets(metrics, () => pendingCiResets(pool));
   onProgress('starting the worker');
   const activities = createActivities({
     pool,
@@ -84,7 +85,6 @@ function openCiResets(
     onError: (error) => log.warn({ err: error }, 'a connection to the CI database broke'),
   });
   metrics.pools.set('gitlab_ci', ciPool);
-  observeCiResets(metrics, () => pendingCiResets(pool));
   const resets = new CiResets(pool, ciPool, log);
   cleanups.add(() => ciPool.end());
   cleanups.add(() => resets.stop());

@@ -9,6 +9,8 @@ import type { FailurePolicy } from '../domain/sync';
 export interface Config {
   host: string;
   port: number;
+  /** Where an API serves its health, its metrics and the audit pages; null: on `port`. */
+  adminPort: number | null;
   /** Null: the embedded PostgreSQL. */
   gitlabDatabaseUrl: string | null;
   /** GitLab's CI database; null: its tables are in the main one. */
@@ -87,6 +89,7 @@ const oneOf = <Value extends string>(values: readonly [Value, ...Value[]], fallb
 const schema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: number(0, 65_535, 3000),
+  ADMIN_PORT: wholeNumber(0, 65_535).optional(),
   GITLAB_DATABASE_URL: url('postgres:', 'postgresql:'),
   GITLAB_CI_DATABASE_URL: url('postgres:', 'postgresql:'),
   CUSTOMERS_DOT_DATABASE_URL: url('postgres:', 'postgresql:'),
@@ -131,6 +134,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   return {
     host: values.HOST,
     port: values.PORT,
+    adminPort: adminPort(values.ADMIN_PORT, values.PORT),
     gitlabDatabaseUrl: values.GITLAB_DATABASE_URL ?? null,
     gitlabCiDatabaseUrl: values.GITLAB_CI_DATABASE_URL ?? null,
     customersDotDatabaseUrl: values.CUSTOMERS_DOT_DATABASE_URL ?? null,
@@ -157,6 +161,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     logLevel: values.LOG_LEVEL,
     otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
   };
+}
+
+function adminPort(own: number | undefined, port: number): number | null {
+  if (own === undefined) return null;
+  if (own !== 0 && own === port) throw new ConfigError('ADMIN_PORT must be another port than PORT');
+  return own;
 }
 
 function auditConfig(user: string | undefined, password: string | undefined): Config['audit'] {

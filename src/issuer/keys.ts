@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair } from 'jose';
 import { createOnce, readIfExists } from './secretFile';
@@ -42,6 +43,16 @@ export function openSigningKeys(dataDir: string): () => Promise<SigningKeys> {
     if (last?.text !== text) last = { text, keys: importKeyFile(keyFileIn(dataDir), text) };
     return last.keys;
   };
+}
+
+/**
+ * When the key that signs now began to: milliseconds since the epoch. A key that no rotation brought signs since its file
+ * was made.
+ */
+export async function signingSince(dataDir: string): Promise<number> {
+  const file = keyFileIn(dataDir);
+  const { rotated_at: rotatedAt } = parseKeyFile(file, await readOrCreate(dataDir));
+  return rotatedAt === undefined ? (await stat(file)).mtimeMs : Date.parse(rotatedAt);
 }
 
 /** The path of the key file of a data directory. */

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { SECTIONS } from '../domain/sections';
 import { STEPS } from '../domain/steps';
 import { checkGauge } from './checks';
+import { memoryLimitGauge } from './memory';
 import { poolGauges, type PoolUse } from './pools';
 import { createSli, type Sli } from './sli';
 
@@ -10,6 +11,8 @@ export interface Metrics {
   registry: Registry;
   /** Texts of what else measures this process; their names must differ from ours. */
   others: (() => Promise<string>)[];
+  /** The parts that this process runs: 1 for each. */
+  parts: Gauge<'part'>;
   /** What the process cannot work without, by name; asked when the metrics are read. */
   checks: Map<string, () => Promise<boolean>>;
   /** The connection pools of this process by name; looked at when the metrics are read. */
@@ -64,6 +67,7 @@ export function createMetrics(): Metrics {
   const checks = new Map<string, () => Promise<boolean>>();
   checkGauge(registers, checks);
   collectDefaultMetrics({ register: registry });
+  memoryLimitGauge(registers);
   const counter = <Label extends string>(
     name: string,
     help: string,
@@ -94,6 +98,12 @@ export function createMetrics(): Metrics {
   return {
     registry,
     others: [],
+    parts: new Gauge({
+      name: 'provisioner_part',
+      help: 'Parts that the process runs: 1 for each',
+      labelNames: ['part'],
+      registers,
+    }),
     checks,
     pools,
     // Which statuses a route has, the route knows.

@@ -22,7 +22,12 @@ export interface NewNamespace {
   shared_runners_minutes_limit?: number | null;
   extra_shared_runners_minutes_limit?: number | null;
   /** Also makes the row of `namespace_settings`. Default true. */
-  settings?: { duo_nano_features_enabled?: boolean | null; seat_control?: number } | null;
+  settings?: {
+    duo_nano_features_enabled?: boolean | null;
+    seat_control?: number;
+    new_user_signups_cap?: number | null;
+    prevent_sharing_groups_outside_hierarchy?: boolean;
+  } | null;
 }
 
 /** Talks to one service under test like CustomersDot does, and looks into its database like GitLab does. */

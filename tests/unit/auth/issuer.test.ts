@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import express from 'express';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import {
   jwtVerify,
 } from 'jose';
 import { createTokenVerifier } from '../../../src/api/auth/verifyToken';
-import { loadSigningKeys, type SigningKeys } from '../../../src/issuer/keys';
+import { loadSigningKeys, signingSince, type SigningKeys } from '../../../src/issuer/keys';
 import { rotateSigningKeys } from '../../../src/issuer/rotate';
 import { createIssuerRouter } from '../../../src/issuer/router';
 import { signToken } from '../../../src/issuer/token';
@@ -48,7 +48,15 @@ describe('the signing keys', () => {
   });
 });
 
-describe('a signing key', () => {
+describe('the signing key', () => {
+  it('has signed since its file was made, or since the last rotation', async () => {
+    await loadSigningKeys(dataDir);
+    await utimes(file, 1_700_000_000, 1_700_000_000);
+    expect(await signingSince(dataDir)).toBe(1_700_000_000_000);
+    await rotateSigningKeys(dataDir, () => 1_800_000_000_000);
+    expect(await signingSince(dataDir)).toBe(1_800_000_000_000);
+  });
+
   it('is RSA 2048 with its thumbprint as kid, and public without any private member', async () => {
     const [key] = await loadSigningKeys(dataDir);
     expect(key.kid).toBe(await calculateJwkThumbprint(key.publicJwk));
