@@ -78,9 +78,11 @@ function needsOf({ writes, audits, hasCi }: Usage): Record<string, TableNeeds> {
   const read = (lists: Record<string, string[]>) => {
     for (const [table, columns] of Object.entries(lists)) {
       const known = GITLAB_TABLES[table as keyof typeof GITLAB_TABLES];
-      const types = columns.map((column) => [column, known.columns[column] ?? 'character varying']);
+      const types = Object.fromEntries(
+        columns.map((column): [string, string] => [column, known.columns[column] ?? 'character varying']),
+      );
       all[table] ??= { primaryKey: known.primaryKey, columns: {}, optional: known.optional ?? [] };
-      all[table] = { ...all[table], columns: { ...all[table].columns, ...Object.fromEntries(types) } };
+      all[table] = { ...all[table], columns: { ...all[table].columns, ...types } };
     }
   };
   if (writes) Object.assign(all, GITLAB_TABLES);

@@ -1,4 +1,4 @@
-import { Pool, type PoolClient } from 'pg';
+import { Pool, type ClientBase, type PoolClient } from 'pg';
 import { BatchingSocket } from './batchingSocket';
 import { isStaleStatement } from './sqlState';
 import { prepared } from './statement';
@@ -47,7 +47,8 @@ export function createPool({ url, applicationName, max, onError }: PoolSettings)
     keepAlive: true,
     pipeline: true, // statements that do not wait for each other's results travel together
     stream: () => new BatchingSocket(),
-    onConnect: async (client) => void (await client.query(SESSION)),
+    // It is awaited, which its type does not say.
+    onConnect: setSession,
     types: { getTypeParser: textOrParsed },
   });
   pool.on('error', onError);
@@ -70,6 +71,10 @@ function textOrParsed(oid: number): (text: string) => unknown {
 // Prepared, since that is how a statement is held back for what is sent after it.
 const BEGIN = prepared('begin', 'BEGIN');
 const ROLLBACK = { text: 'ROLLBACK', query_timeout: 1_000 };
+
+function setSession(client: ClientBase): unknown {
+  return client.query(SESSION);
+}
 
 /** Whether a statement failed only because one before it had: those that travel together meet that. */
 function isAftermath(error: unknown): boolean {

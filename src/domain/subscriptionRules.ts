@@ -3,7 +3,7 @@ import { isPaidPlan, PREMIUM, ULTIMATE_TRIAL_PAID_CUSTOMER } from './plans';
 import type { SubscriptionColumns, SubscriptionRow, SubscriptionState } from './subscriptionState';
 
 /** A subscription that costs money: no trial, at least one seat, a paid plan (contract 4.1). */
-export function isPaid({ trial, seats, hosted_plan_name_uid }: SubscriptionColumns): boolean {
+function isPaid({ trial, seats, hosted_plan_name_uid }: SubscriptionColumns): boolean {
   return trial !== true && (seats ?? 0) > 0 && isPaidPlan(hosted_plan_name_uid);
 }
 
