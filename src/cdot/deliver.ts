@@ -92,7 +92,6 @@ function endOf(reply: Reply, { state, error }: Verdict, durationMs: number): Omi
     response: isAnswer ? reply.body : undefined,
     workflowId: isAnswer ? reply.workflowId : null,
     runId: isAnswer ? reply.runId : null,
-    runUrl: isAnswer ? reply.runUrl : null,
   };
 }
 

@@ -27,7 +27,6 @@ export type Reply =
       retryAfter: string | null;
       workflowId: string | null;
       runId: string | null;
-      runUrl: string | null;
     }
   | { kind: 'no_answer'; reason: string }
   /** We stopped waiting, as this worker stops. */
@@ -68,7 +67,6 @@ export async function postSync(
       retryAfter: headers.get('retry-after'),
       workflowId: headers.get('x-provision-workflow-id'),
       runId: headers.get('x-provision-run-id'),
-      runUrl: headers.get('x-provision-workflow-url'),
     };
   } catch (error) {
     if (stopping.aborted) return { kind: 'interrupted' };

@@ -17,6 +17,7 @@ import { graceMs } from './grace';
 import type { Servers } from './localServers';
 import { installMeasuredRuntime } from './measuredRuntime';
 import type { ServiceOptions } from './parts';
+import { requireNamespace } from './requireNamespace';
 import { orExplain } from './startError';
 import { startWorkerPart } from './workerPart';
 
@@ -42,7 +43,7 @@ export async function startProvisioning(
   const { uiUrl, connectionOptions, namespace } = await servers.temporal();
   onProgress('migrating schema provisioning');
   await orExplain(
-    migrateProvisioning(databaseUrl),
+    migrateProvisioning(databaseUrl, onProgress),
     'GITLAB_DATABASE_URL cannot be used, or its role may not bring the schema provisioning up to date (run "provisioner migrate" as one that may)',
   );
   const pool = createPool({
@@ -60,6 +61,7 @@ export async function startProvisioning(
     `TEMPORAL_ADDRESS: no Temporal answers at ${connectionOptions.address}`,
   );
   cleanups.add(() => temporal.connection.close());
+  await requireNamespace(temporal);
   const earlyAnswers = new EarlyAnswers();
   const searchable = await ensureSearchAttributes(temporal, log);
   const checks: Record<string, HealthCheck> = {

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { runner } from 'node-pg-migrate';
 import { Client } from 'pg';
 
@@ -24,35 +25,64 @@ const PROVISIONING: Migrations = {
 
 /**
  * Brings the schema `provisioning` of the GitLab database up to date. GitLab's own tables are never touched.
+ * @param onWait told when it waits for another process
  * @returns the names of the migrations that were applied now
  */
-export function migrateProvisioning(url: string): Promise<string[]> {
-  return migrate(url, PROVISIONING);
+export function migrateProvisioning(url: string, onWait: (line: string) => void): Promise<string[]> {
+  return migrate(url, PROVISIONING, onWait);
 }
 
 /**
  * Applies the migrations that a database lacks. Where it lacks none, nothing is asked of the role but to read their
- * history: services may run under a role that can create nothing. Waits for other processes that do the same.
- * @param alongside more work that takes its turn under the same lock
+ * history: services may run under a role that can create nothing. Waits a minute for other processes that do the same.
+ * @param onWait told when it waits
  * @returns the names of the migrations that were applied now
  */
 export async function migrate(
   url: string,
   migrations: Migrations,
-  alongside: () => Promise<unknown> = () => Promise.resolve(),
+  onWait: (line: string) => void,
 ): Promise<string[]> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   client.on('error', () => undefined); // the query that is running reports it
   await client.connect();
   try {
-    await client.query('SELECT pg_advisory_lock($1)', [migrations.lock]);
-    const applied = (await isUpToDate(client, migrations)) ? [] : await apply(client, migrations);
-    await alongside();
-    return applied;
+    if (await isUpToDate(client, migrations)) return [];
+    await lock(client, migrations, onWait);
+    return (await isUpToDate(client, migrations)) ? [] : await apply(client, migrations);
   } finally {
     await client.end();
   }
 }
+
+const LOCK_LIMIT_MS = 60_000;
+
+/** Takes the lock, which ends with the connection. @throws when another session does not give it back in time */
+async function lock(
+  client: Client,
+  { lock, schema }: Migrations,
+  onWait: (line: string) => void,
+): Promise<void> {
+  const since = Date.now();
+  for (let isTold = false; ; isTold = true) {
+    const { rows } = await client.query<{ is_ours: boolean; holder: number | null }>(LOCK, [lock]);
+    if (rows[0]?.is_ours) return;
+    const holder = `the migration of schema ${schema} that another session runs (pid ${rows[0]?.holder} of PostgreSQL)`;
+    if (!isTold) onWait(`waiting for ${holder}`);
+    if (Date.now() - since > LOCK_LIMIT_MS) {
+      throw new Error(
+        `${holder} has not ended within ${LOCK_LIMIT_MS / 1000} s: end that session, then try again`,
+      );
+    }
+    await sleep(250);
+  }
+}
+
+const LOCK = `
+  SELECT pg_try_advisory_lock($1) AS is_ours, (
+    SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+      AND classid = 0 AND objid = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  ) AS holder`;
 
 const folderOf = ({ folder }: Migrations) => path.join(__dirname, '../../sql', folder);
 

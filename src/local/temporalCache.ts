@@ -1,6 +1,7 @@
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { sha256OfFile } from './fileHash';
+import { ensureFolder } from './folder';
 import { usableServerVersion } from './temporalVersion';
 
 const TEMPORARY = '.fetch-';
@@ -31,7 +32,7 @@ export async function addToCache(
   version: string,
   fetch: (directory: string) => Promise<string>,
 ): Promise<string> {
-  await mkdir(cacheDir, { recursive: true });
+  await ensureFolder(cacheDir);
   await removeAbandoned(cacheDir);
   const directory = await mkdtemp(path.join(cacheDir, TEMPORARY));
   try {

@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild, type Child } from './childProcess';
 import { commandOutput } from './commandOutput';
 import { LocalServerError } from './errors';
+import { ensureFolder } from './folder';
 import { stopOrphan } from './pidFile';
 import { startOnFreePorts, waitForPort } from './ports';
 import type { StopSignals } from './stopSignals';
@@ -31,6 +31,8 @@ export interface LocalTemporalServer {
   /** host:port of the frontend. */
   address: string;
   uiUrl: string | null;
+  /** Of the frontend and, if there is one, of the UI. */
+  ports: readonly number[];
   pid: number;
   /** Ends the server and waits until it is gone. */
   stop(): Promise<void>;
@@ -51,20 +53,22 @@ const NO_ENV = {};
 export async function startTemporalServer(options: TemporalServerOptions): Promise<LocalTemporalServer> {
   const { cli, namespaces = ['default'], logFile } = options;
   const dbFile = path.resolve(options.dbFile);
-  await mkdir(path.dirname(dbFile), { recursive: true });
+  await ensureFolder(path.dirname(dbFile));
   options.onProgress?.(`starting Temporal (data in ${dbFile})`);
 
   const pidFile = `${dbFile}.pid`;
-  const isOurs = (line: string) =>
-    line.includes(' server start-dev ') && line.includes(`--db-filename ${dbFile} `);
-  await stopOrphan(pidFile, isOurs, STOP_SIGNALS);
+  await stopOrphan(pidFile, STOP_SIGNALS);
 
   const preferred = [options.port ?? 7233, ...(options.uiPort === null ? [] : [options.uiPort ?? 8233])];
-  const { child, address, uiUrl } = await startOnFreePorts(preferred, HOST, async ([port = 0, uiPort]) => {
-    const child = await startChild({
+  const { child, address, uiUrl, ports } = await startOnFreePorts(preferred, HOST, async (ports) => {
+    const [port = 0, uiPort] = ports;
+    const child = startChild({
       command: cli,
+      // It makes a URL of the file's name, in which `%`, `#` and `?` mean something: so it works in the file's folder.
+      cwd: path.dirname(dbFile),
       args: [
-        ...['server', 'start-dev', '--ip', HOST, '--port', String(port), '--db-filename', dbFile],
+        ...['server', 'start-dev', '--ip', HOST, '--port', String(port)],
+        ...['--db-filename', path.basename(dbFile)],
         ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
         ...['--log-level', options.logLevel ?? 'error', ...TEMPORAL_FLAGS],
         ...namespaces.flatMap((namespace) => ['--namespace', namespace]),
@@ -72,12 +76,11 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
       env: NO_ENV,
       pidFile,
       stopSignals: STOP_SIGNALS,
-      failureCode: 'TEMPORAL_START_FAILED',
       ...(logFile === undefined ? {} : { logFile }),
     });
     const address = `${HOST}:${port}`;
     await waitUntilServing(child, cli, port);
-    return { child, address, uiUrl: uiPort === undefined ? null : `http://${HOST}:${uiPort}` };
+    return { child, address, uiUrl: uiPort === undefined ? null : `http://${HOST}:${uiPort}`, ports };
   });
   try {
     for (const namespace of namespaces) await setRetention(cli, address, namespace);
@@ -86,7 +89,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
     throw error;
   }
   if (options.onExit) void child.unexpectedExit.then(options.onExit);
-  return { address, uiUrl, pid: child.pid, stop: child.stop };
+  return { address, uiUrl, ports, pid: child.pid, stop: child.stop };
 }
 
 async function waitUntilServing(child: Child, cli: string, port: number): Promise<void> {

@@ -68,5 +68,6 @@ async function downloadWheel(directory: string, env: NodeJS.ProcessEnv): Promise
       failures.push((error as Error).message);
     }
   }
-  throw new Error(failures.join('; '));
+  const isAbsent = failures.every((failure) => /No module named pip|not found$/.test(failure));
+  throw new Error(isAbsent ? 'there is no pip (python3-pip)' : failures.join('; '));
 }
