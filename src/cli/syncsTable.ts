@@ -1,7 +1,8 @@
 import type { AuditedAttempt, AuditedSync } from '../cdot/audit';
 import type { Change } from '../cdot/changes';
+import { fitTable, type Column } from './fitTable';
 import type { RunLink } from './runLinks';
-import { oneLine, renderTable, type Cell, type Colour, type Column } from './table';
+import { oneLine, renderTable, type Cell, type Colour } from './table';
 import type { Terminal } from './terminal';
 
 const COLUMNS: readonly Column[] = [
@@ -45,7 +46,9 @@ export function syncsTable(
       ...cells,
     ]);
   });
-  return renderTable(COLUMNS, rows, isColoured, width).join('\n');
+  const [columns, fitting] = width === null ? [COLUMNS, rows] : fitTable(COLUMNS, rows, width);
+  const header = columns.map(({ title }) => title);
+  return renderTable(header, fitting, isColoured).join('\n');
 }
 
 /** The audit as JSON: an array of syncs with their attempts, each with the page of its run. */

@@ -40,6 +40,8 @@ export interface LocalTemporalServer {
 
 const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 60_000;
+/** One that cannot listen has ended by then. */
+const SURELY_ENDED_MS = 5_000;
 /** The dev server deletes closed workflows after a day, audit trail and all. */
 const RETENTION = '8760h';
 const STOP_SIGNALS: StopSignals = [{ signal: 'SIGTERM', graceMs: 10_000 }];
@@ -92,14 +94,17 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   return { address, uiUrl, ports, pid: child.pid, stop: child.stop };
 }
 
+/** A server that took the port in between would answer, too: ours says that it listens, or is there for a while. */
 async function waitUntilServing(child: Child, cli: string, port: number): Promise<void> {
-  const deadline = Date.now() + START_TIMEOUT_MS;
+  const [begun, deadline] = [Date.now(), Date.now() + START_TIMEOUT_MS];
+  const isOurs = () =>
+    new RegExp(`Server: +\\S+:${port}\\b`).test(child.lastLines()) || Date.now() - begun > SURELY_ENDED_MS;
   let reason = 'its port never opened';
   if (await waitForPort(HOST, port, START_TIMEOUT_MS, child.alive)) {
     while (child.alive() && Date.now() < deadline) {
       const health = ['operator', 'cluster', 'health', '--address', `${HOST}:${port}`];
       const answer = await commandOutput(cli, health, NO_ENV, 5000).catch((error: Error) => error.message);
-      if (answer.trim() === 'SERVING') return;
+      if (answer.trim() === 'SERVING' && child.alive() && isOurs()) return;
       reason = answer;
       await sleep(50);
     }
