@@ -130,6 +130,7 @@ for (const output of [process.stdout, process.stderr]) {
 }
 
 program.parseAsync().catch((error: unknown) => {
+  const isOfTheSystem = /^E[A-Z]+$/.test(String((error as NodeJS.ErrnoException).code)); // a file that cannot be written, say
   const isExpected = [
     ConfigError,
     LocalServerError,
@@ -138,7 +139,9 @@ program.parseAsync().catch((error: unknown) => {
     RotationRefused,
     ResyncRefused,
   ].some((kind) => error instanceof kind);
-  console.error(`provisioner: ${isExpected ? (error as Error).message : describeUnexpected(error)}`);
+  console.error(
+    `provisioner: ${isExpected || isOfTheSystem ? (error as Error).message : describeUnexpected(error)}`,
+  );
   process.exit(1);
 });
 

@@ -44,8 +44,6 @@ export async function start(
     ending.end(1);
   };
   log.info({ parts }, 'starting');
-  const notice = endOfLifeNotice(process.versions.node);
-  if (notice !== null) onProgress(notice);
   // Loaded only here: what the service needs would cost every other command a second.
   const { startService } = await import('./service.js');
   const { createMetrics } = await import('../metrics/metrics.js');
@@ -59,8 +57,10 @@ export async function start(
   starting.catch(() => undefined); // while it is being stopped, nothing else can be expected of it
   const service = await Promise.race([starting, ending.ended.then(() => null)]);
   if (service !== null) {
-    onProgress(banner(service, config.dataDir, process.stderr.isTTY));
     log.info({ parts, api: service.apiUrl }, 'started');
+    const notice = endOfLifeNotice(process.versions.node);
+    if (notice !== null) onProgress(notice);
+    onProgress(banner(service, config.dataDir, process.stderr.isTTY));
   }
   const code = await ending.ended;
   onProgress('stopping');

@@ -23,6 +23,11 @@ export async function commandOutput(
   const [stdout, stderr, end] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
   clearTimeout(timer);
   if (end === 'exit code 0') return stdout;
-  const reason = isLate ? `no answer within ${timeoutMs / 1000} s` : stderr.trim().split('\n').pop() || end;
+  const said = stderr
+    .trim()
+    .split('\n')
+    .pop()
+    ?.replace(/^.*: exec: /, ''); // how the shell begins, if it is not found
+  const reason = isLate ? `no answer within ${timeoutMs / 1000} s` : said || end;
   throw new Error(`${command} ${args.slice(0, 3).join(' ')}: ${reason}`);
 }
