@@ -116,7 +116,8 @@ program
     if (config.subscriptionPortalUrl !== null) {
       throw new ConfigError('SUBSCRIPTION_PORTAL_URL is set: tokens come from there, not from this service');
     }
-    if (apiUrl === null) throw new ConfigError('No API runs on DATA_DIR: start it first with "npm start"');
+    if (apiUrl === null)
+      throw new ConfigError(`No API runs on DATA_DIR ${config.dataDir}: start it first with "npm start"`);
     console.log(await signToken(await loadSigningKeys(config.dataDir), { issuer: apiUrl }));
   });
 

@@ -18,7 +18,9 @@ export function namespacesCommand(environment: NodeJS.ProcessEnv): Command {
       }
       const { gitlabDatabaseUrl } = await findRuntime(config.dataDir);
       if (gitlabDatabaseUrl === null) {
-        throw new ConfigError('No embedded database runs on DATA_DIR: start it first with "npm start"');
+        throw new ConfigError(
+          `No embedded database runs on DATA_DIR ${config.dataDir}: start it first with "npm start"`,
+        );
       }
       const { id, isNew } = await createNamespace(gitlabDatabaseUrl, path, name);
       if (!isNew) throw new ConfigError(`There is a group ${path} already: its id is ${id}`);

@@ -145,9 +145,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
 const PROJECT = path.join(__dirname, '../..');
 
 /** `.data`: of the project anywhere in its folder, else of the folder where the command was called. */
-export function defaultDataDir(): string {
-  const isInProject = !path.relative(PROJECT, process.cwd()).split(path.sep).includes('..');
-  return path.resolve(isInProject ? PROJECT : '', '.data');
+export function defaultDataDir(cwd = process.cwd()): string {
+  const isInProject = !path.relative(PROJECT, cwd).split(path.sep).includes('..');
+  return path.join(isInProject ? PROJECT : cwd, '.data');
 }
 
 /**

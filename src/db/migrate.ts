@@ -34,34 +34,35 @@ export function migrateProvisioning(url: string, onWait: (line: string) => void)
 
 /**
  * Applies the migrations that a database lacks. Where it lacks none, nothing is asked of the role but to read their
- * history: services may run under a role that can create nothing. Waits a minute for other processes that do the same.
+ * history: services may run under a role that can create nothing. Waits for other processes that do the same.
  * @param onWait told when it waits
+ * @param waitMs how long at most
  * @returns the names of the migrations that were applied now
  */
 export async function migrate(
   url: string,
   migrations: Migrations,
   onWait: (line: string) => void,
+  waitMs = 60_000,
 ): Promise<string[]> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   client.on('error', () => undefined); // the query that is running reports it
   await client.connect();
   try {
     if (await isUpToDate(client, migrations)) return [];
-    await lock(client, migrations, onWait);
+    await lock(client, migrations, onWait, waitMs);
     return (await isUpToDate(client, migrations)) ? [] : await apply(client, migrations);
   } finally {
     await client.end();
   }
 }
 
-const LOCK_LIMIT_MS = 60_000;
-
 /** Takes the lock, which ends with the connection. @throws when another session does not give it back in time */
 async function lock(
   client: Client,
   { lock, schema }: Migrations,
   onWait: (line: string) => void,
+  waitMs: number,
 ): Promise<void> {
   const since = Date.now();
   for (let isTold = false; ; isTold = true) {
@@ -69,10 +70,8 @@ async function lock(
     if (rows[0]?.is_ours) return;
     const holder = `the migration of schema ${schema} that another session runs (pid ${rows[0]?.holder} of PostgreSQL)`;
     if (!isTold) onWait(`waiting for ${holder}`);
-    if (Date.now() - since > LOCK_LIMIT_MS) {
-      throw new Error(
-        `${holder} has not ended within ${LOCK_LIMIT_MS / 1000} s: end that session, then try again`,
-      );
+    if (Date.now() - since > waitMs) {
+      throw new Error(`${holder} has not ended within ${waitMs / 1000} s: end that session, then try again`);
     }
     await sleep(250);
   }
