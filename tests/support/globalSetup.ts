@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { AUDITOR, ENVIRONMENT_VARIABLE, type TestEnvironment } from './environment';
 import { installFaults } from './faults';
@@ -7,6 +7,7 @@ import { startServiceProcess } from './serviceProcess';
 import { createTemporalNamespace } from './temporalServer';
 import globalTeardown from './globalTeardown';
 import { running } from './running';
+import { LOG_FOLDER } from './testLog';
 
 /** Starts what every service test shares: PostgreSQL, Temporal, and the service once for each failure policy. */
 export default async function globalSetup(): Promise<void> {
@@ -19,6 +20,7 @@ export default async function globalSetup(): Promise<void> {
 }
 
 async function startAll(): Promise<void> {
+  await rm(LOG_FOLDER, { recursive: true, force: true });
   const servers = await startServers();
   running.stops.push(servers.stop);
   const start = async (policy: 'compensate' | 'independent') => {

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import { keepLog } from './testLog';
 
 const MAIN = path.join(__dirname, '../../dist/cli/main.js');
 
@@ -27,8 +28,9 @@ export async function startServiceProcess(
   env: Record<string, string>,
   args: string[] = [],
   main = MAIN,
+  node = process.execPath,
 ): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [main, 'start', ...args], {
+  const child = spawn(node, [main, 'start', ...args], {
     env: {
       PATH: process.env['PATH'] ?? '',
       HOME: process.env['HOME'] ?? '',
@@ -41,8 +43,15 @@ export async function startServiceProcess(
   });
   let progress = '';
   let log = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (log += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (progress += text));
+  const keep = (text: string) => keepLog(`service.${path.basename(env['DATA_DIR'] ?? '')}`, text);
+  child.stdout
+    .setEncoding('utf8')
+    .on('data', (text: string) => keep(text))
+    .on('data', (text: string) => (log += text));
+  child.stderr
+    .setEncoding('utf8')
+    .on('data', (text: string) => keep(text))
+    .on('data', (text: string) => (progress += text));
   const ended = once(child, 'exit');
   // One that neither comes up nor ends must not hold a suite.
   const patience = setTimeout(() => child.kill('SIGKILL'), START_LIMIT_MS);
