@@ -63,7 +63,11 @@ const program = new Command('provisioner')
   .description(
     'Provisions GitLab namespaces with what CustomersDot sold: one sync, all or nothing, on Temporal.',
   )
-  .version(`${packageVersion()} (Node ${process.versions.node})`)
+  .option('-V, --version', 'print the version')
+  .on('option:version', () => {
+    console.log(`${packageVersion()} (Node ${process.versions.node})`);
+    process.exit(0);
+  })
   .option('--data-dir <folder>', 'the same as DATA_DIR')
   .hook('preAction', (command) => {
     const { dataDir } = command.opts<{ dataDir?: string }>();
