@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 
 /** When a service is to end. */
@@ -31,4 +32,19 @@ export function hasNoReader({ code }: NodeJS.ErrnoException): boolean {
 export function endWithParent({ end }: Ending): void {
   const parent = process.ppid;
   setInterval(() => process.ppid !== parent && end(0), LOOK_EVERY_MS).unref();
+}
+
+/**
+ * Ends this process. At its end Node sets a terminal back to what it was at the start, and crashes where that is gone by
+ * then, unless the process has closed it.
+ */
+export function exit(code: number): never {
+  for (const descriptor of [0, 1, 2]) {
+    try {
+      closeSync(descriptor);
+    } catch {
+      // it was never open
+    }
+  }
+  process.exit(code);
 }

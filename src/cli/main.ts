@@ -14,7 +14,7 @@ import { loadSigningKeys, SigningKeysDamaged } from '../issuer/keys';
 import { RotationRefused } from '../issuer/rotate';
 import { signToken } from '../issuer/token';
 import { LocalServerError } from '../local/errors';
-import { hasNoReader } from './ending';
+import { exit, hasNoReader } from './ending';
 import { keysCommand } from './keysCommand';
 import { namespacesCommand } from './namespacesCommand';
 import { PARTS } from './parts';
@@ -85,7 +85,7 @@ program
   .addHelpText('after', ENVIRONMENT_HELP)
   .action(async ({ only }: { only: (typeof PARTS)[number][] }) => {
     isService = true;
-    process.exit(await start(loadConfig(environment), environment, only));
+    exit(await start(loadConfig(environment), environment, only));
   });
 
 program

@@ -5,7 +5,7 @@ import type { LogContext } from '../activities/nameInLog';
 import type { Config } from '../config/config';
 import { banner } from './banner';
 import { Cleanups } from './cleanups';
-import { endWithParent, watchForEnding } from './ending';
+import { endWithParent, exit, watchForEnding } from './ending';
 import { createLog } from './log';
 import { endOfLifeNotice } from './nodeVersion';
 import { PARTS, usesLocalServers, type Part } from './parts';
@@ -20,7 +20,9 @@ export function parseParts(text: string): Part[] {
 
 // What is still open then is cut: whoever sent the signal is waiting. Servers that were started here end with us anyway.
 const STOP_LIMIT_MS = 28_000;
-const STOP_LIMIT_WHILE_STARTING_MS = 3_000;
+const STOP_LIMIT_WHILE_STARTING_MS = 3_500;
+// The step that a start is at usually ends by itself: better than to take its servers away.
+const STEP_LIMIT_MS = 2_000;
 
 /** Runs the service until a signal or until something that it needs has died; resolves with the exit code. */
 export async function start(
@@ -65,8 +67,10 @@ export async function start(
   const code = await ending.ended;
   onProgress('stopping');
   const limitMs = service === null ? STOP_LIMIT_WHILE_STARTING_MS : STOP_LIMIT_MS;
-  setTimeout(() => process.exit(code), limitMs).unref();
+  setTimeout(() => exit(code), limitMs).unref();
   stopping.abort();
+  cleanups.close();
+  if (service === null) await Promise.race([starting.catch(() => undefined), sleep(STEP_LIMIT_MS)]);
   // Time for balancers to see that it is not ready any more: until then they still send requests.
   if (code === 0 && service !== null && service.apiUrl !== null) await sleep(config.shutdownDelayMs);
   await cleanups.run();

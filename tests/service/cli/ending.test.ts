@@ -34,7 +34,7 @@ function shell(script: string, stdio: 'ignore' | 'pipe' = 'ignore'): ChildProces
 
 /** A script that runs at a terminal of its own, whose keyboard is its standard input. */
 function atTerminal(script: string): ChildProcess {
-  return shell(`exec script -qec ${JSON.stringify(script)} /dev/null`, 'pipe');
+  return shell(`exec script -qec '${script}' /dev/null`, 'pipe');
 }
 
 const FILE = path.join(directory, 'ending.log');
@@ -83,6 +83,15 @@ describe('no server of its own is left within ten seconds, and nothing crashes,'
     expect(await leftOn(DATA_DIR)).toEqual([]);
   });
 
+  test('when the terminal is closed that it only reads from, with exit code 0', async () => {
+    const codes = path.join(directory, 'ending.codes');
+    const terminal = atTerminal(`(trap "" HUP; ${START} >/dev/null 2>${FILE}; echo $? > ${codes}); true`);
+    await isUp();
+    terminal.kill('SIGKILL');
+    expect(await leftOn(DATA_DIR)).toEqual([]);
+    expect(await readFile(codes, 'utf8')).toBe('0\n');
+  });
+
   test('when it is in the background of a terminal that is closed', async () => {
     const terminal = atTerminal(`set -m; ${START} 2>${FILE} & sleep 600`);
     await isUp();
@@ -100,7 +109,7 @@ describe('no server of its own is left within ten seconds, and nothing crashes,'
 
   test('when it is piped into tee and stopped with Ctrl-C', async () => {
     const codes = path.join(directory, 'ending.codes');
-    const terminal = atTerminal(`trap : INT; ${START} 2>&1 | tee ${FILE}; echo \${PIPESTATUS[0]} > ${codes}`);
+    const terminal = atTerminal(`trap : INT; (${START}; echo $? > ${codes}) 2>&1 | tee ${FILE}`);
     await isUp();
     terminal.stdin?.write('\u0003');
     await once(terminal, 'exit');
