@@ -12,9 +12,10 @@ const GAP = 2;
 
 /** Cuts texts and leaves out columns until lines with aligned columns have at most `width` characters, if that is possible. */
 export function fitTable(columns: readonly Column[], rows: Cell[][], width: number): [Column[], Cell[][]] {
-  const natural = columns.map(({ title }, index) =>
-    Math.max(title.length, ...rows.map((row) => row[index]?.text.length ?? 0)),
-  );
+  const natural = columns.map(({ title, spare }, index) => {
+    const longest = Math.max(0, ...rows.map((row) => row[index]?.text.length ?? 0));
+    return longest === 0 && spare !== undefined ? 0 : Math.max(title.length, longest);
+  });
   const sizes = fit(columns, natural, width);
   const kept = <T>(entries: readonly T[]) => entries.filter((_, index) => sizes[index] !== 0);
   const cut = (cell: Cell, index: number): Cell => {
