@@ -1,12 +1,10 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 
-/** For programs, or for people. */
-export type LogFormat = 'json' | 'pretty';
-
 export interface LogOptions {
   level: string;
-  format: LogFormat;
+  /** For programs, or for people. */
+  format: 'json' | 'pretty';
   /** What each line says besides, at the moment. */
   context: () => object;
   /** Nobody reads the log any more. */

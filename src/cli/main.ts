@@ -131,7 +131,7 @@ for (const command of syncCommands(environment)) program.addCommand(command);
 
 // Whoever reads may stop early, as "| head" does. A service has servers to stop first, and does that itself.
 for (const output of [process.stdout, process.stderr]) {
-  output.on('error', (error) => isService || process.exit(hasNoReader(error) ? 0 : 1));
+  output.on('error', (error: Error) => isService || process.exit(hasNoReader(error) ? 0 : 1));
 }
 
 program.parseAsync().catch((error: unknown) => {

@@ -9,7 +9,7 @@ export async function requireNamespace({ client, namespace }: TemporalConnection
   try {
     await client.workflowService.describeNamespace({ namespace });
   } catch (error) {
-    if (!isGrpcServiceError(error) || error.code !== NOT_FOUND) return;
+    if (!isGrpcServiceError(error) || Number(error.code) !== NOT_FOUND) return;
     throw new StartError(
       `TEMPORAL_NAMESPACE ${namespace} does not exist: create it ("temporal operator namespace create -n ${namespace}"), or name another one`,
       { cause: error },

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -6,11 +6,12 @@ import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { testEnvironment } from '../../support/environment';
 import { eventually } from '../../support/eventually';
 import { leftOn, processesOn } from '../../support/processes';
+import { MAIN, startShell, terminalOf } from './support';
 
 // All of these run everything on this machine, with servers of their own.
 const { directory, temporalCli } = testEnvironment();
 const DATA_DIR = path.join(directory, 'ending');
-const START = `${process.execPath} ${path.join(__dirname, '../../../dist/cli/main.js')} start`;
+const START = `${process.execPath} ${MAIN} start`;
 const env = {
   ...{ PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', DATA_DIR },
   ...{ TEMPORAL_CLI_PATH: temporalCli, PORT: '0', CUSTOMERS_DOT_PORT: '0' },
@@ -25,17 +26,14 @@ afterEach(async () => {
   expect(await leftOn(DATA_DIR)).toEqual([]);
 });
 
-/** Runs a shell's script. */
-function shell(script: string, stdio: 'ignore' | 'pipe' = 'ignore'): ChildProcess {
-  const child = spawn('/bin/bash', ['-c', script], { env, stdio: [stdio, 'pipe', 'pipe'] });
+/** Starts a shell's script. */
+function shell(script: string): ChildProcess {
+  const child = startShell(script, env);
   started.push(child);
   return child;
 }
 
-/** A script that runs at a terminal of its own, whose keyboard is its standard input. */
-function atTerminal(script: string): ChildProcess {
-  return shell(`exec script -qec '${script}' /dev/null`, 'pipe');
-}
+const atTerminal = (script: string) => shell(terminalOf(script));
 
 const FILE = path.join(directory, 'ending.log');
 const isUp = () =>

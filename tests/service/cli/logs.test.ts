@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { testEnvironment } from '../../support/environment';
 import { eventually } from '../../support/eventually';
 import { startServiceProcess, type ServiceProcess } from '../../support/serviceProcess';
-import { MAIN, newDirectory, provisioner } from './support';
+import { MAIN, newDirectory, provisioner, startShell, terminalOf } from './support';
 
 const { independent, temporalAddress } = testEnvironment();
 const ARGS = ['--only', 'api,worker'];
@@ -71,9 +70,8 @@ describe('logs', () => {
       ['json', /^\{"severity":"INFO",.*"message":"starting"\}\r?$/m],
     ] as const) {
       const command = `${process.execPath} ${MAIN} start ${ARGS.join(' ')}`;
-      const terminal = spawn('script', ['-qec', command, '/dev/null'], {
-        env: { PATH: process.env['PATH'] ?? '', PORT: '0', ...(await environment()), LOG_FORMAT },
-      });
+      const env = { PATH: process.env['PATH'] ?? '', PORT: '0', ...(await environment()), LOG_FORMAT };
+      const terminal = startShell(terminalOf(command), env);
       let shown = '';
       terminal.stdout.on('data', (data: Buffer) => (shown += data.toString()));
       await eventually(async () => shown.includes('Ctrl-C stops it'), 'it is up');

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -34,6 +34,18 @@ export async function provisioner(args: string[], env: Record<string, string> = 
 /** Runs a line as a shell does; `npx provisioner` is spelled for this checkout. */
 export function shell(line: string, env: Record<string, string> = {}): Promise<Ended> {
   return run('bash', ['-c', line.replace('npx provisioner', `${process.execPath} ${MAIN}`)], env);
+}
+
+/** Starts a shell's script, with this environment only. */
+export function startShell(script: string, env: Record<string, string>): ChildProcessWithoutNullStreams {
+  const child = spawn('bash', ['-c', script], { env });
+  for (const output of [child.stdout, child.stderr]) output.resume();
+  return child;
+}
+
+/** A script that runs another one at a terminal of its own, whose keyboard is its standard input. */
+export function terminalOf(script: string): string {
+  return `exec script -qec '${script}' /dev/null`;
 }
 
 /** A folder that goes away with the tests. */

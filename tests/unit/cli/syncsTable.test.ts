@@ -52,7 +52,7 @@ describe('the table of syncs', () => {
     sync([attempt(2, 'completed', { http_status: 200 })], { sync_id: 2 }),
   ];
   const lines = (width: number | null) => syncsTable(syncs, LINK, { isColoured: true, width }).split('\n');
-  // eslint-disable-next-line no-control-regex
+
   const plain = (text: string) => text.replace(/\u001b\[\d+m/g, '');
 
   test('is whole when no terminal reads it', () => {
