@@ -1,8 +1,9 @@
 import { access, constants } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureFolder } from '../local/folder';
 import { LocalServerError } from '../local/errors';
 import { usesLocalServers, type Part } from './parts';
-import { runFolder, runningProcesses } from './runtimeFile';
+import { NOTHING, publishRuntime, runFolder, runningProcesses, type RunningProcess } from './runtimeFile';
 import { StartError } from './startError';
 import type { Config } from '../config/config';
 
@@ -29,18 +30,44 @@ export async function openDataDir(dataDir: string): Promise<void> {
 }
 
 /**
- * On the servers of a data directory each part runs once.
- * @throws LocalServerError when another process runs one of the parts there already
+ * Makes this process known on its data directory. There, processes that need its servers start one after the other, so that
+ * each finds what those before it run; and each part runs once.
+ * @returns when it came
+ * @throws LocalServerError when another process runs one of the parts already
  */
-export async function refuseSecondStart(config: Config, parts: readonly Part[]): Promise<void> {
-  if (!usesLocalServers(config, parts)) return;
-  const others = await runningProcesses(config.dataDir);
-  const first = others.find((other) => other.parts.some((part) => parts.includes(part)));
+export async function takeTurn(
+  config: Config,
+  parts: readonly Part[],
+  onProgress: (line: string) => void,
+): Promise<number> {
+  const { dataDir } = config;
+  // Lamport's bakery: whoever has not said yet when it came is waited for, so that two never both take themselves for first.
+  await publishRuntime(dataDir, { parts: [...parts], came: null, runtime: NOTHING });
+  const came = Number(process.hrtime.bigint() / 1_000n);
+  await publishRuntime(dataDir, { parts: [...parts], came, runtime: NOTHING });
+  if (!usesLocalServers(config, parts)) return came;
+  const isBefore = (other: RunningProcess) =>
+    other.came === null || other.came < came || (other.came === came && other.pid < process.pid);
+  for (let told = 0; ; await sleep(100)) {
+    const before = (await runningProcesses(dataDir)).filter(isBefore);
+    const onItsWay = before.find(({ runtime }) => Object.values(runtime).every((value) => value === null));
+    if (onItsWay === undefined) {
+      refuseTwice(before, parts, dataDir);
+      return came;
+    }
+    if (told !== onItsWay.pid)
+      onProgress(`waiting for process ${onItsWay.pid}, which is starting or stopping on ${dataDir}`);
+    told = onItsWay.pid;
+  }
+}
+
+function refuseTwice(before: RunningProcess[], parts: readonly Part[], dataDir: string): void {
+  const first = before.find((other) => other.parts.some((part) => parts.includes(part)));
   if (first === undefined) return;
   const { apiUrl, customersDotUrl } = first.runtime;
-  const where = apiUrl ?? customersDotUrl ?? 'no address yet';
+  const where = apiUrl ?? customersDotUrl;
   throw new LocalServerError(
     'LOCAL_DATA_IN_USE',
-    `process ${first.pid} runs ${first.parts.join(', ')} on DATA_DIR ${config.dataDir} already (${where}): stop it first, or set another DATA_DIR`,
+    `process ${first.pid} runs ${first.parts.join(', ')} on DATA_DIR ${dataDir} already${where === null ? '' : ` (${where})`}: stop it first, or set another DATA_DIR`,
   );
 }

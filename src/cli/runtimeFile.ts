@@ -32,6 +32,8 @@ const fileSchema = z.object({
   /** When the process began: another process that has got its pid by now began later. */
   began: z.string(),
   parts: z.array(z.enum(PARTS)),
+  /** When it began to use the data directory, in microseconds of the machine's own time; null: it has not said yet. */
+  came: z.number().nullable(),
   runtime: runtimeSchema,
 });
 
@@ -46,16 +48,12 @@ export const runFolder = (dataDir: string) => path.join(dataDir, 'run');
 const ownFile = (dataDir: string) => path.join(runFolder(dataDir), `${process.pid}.json`);
 
 /**
- * Publishes what this process runs; readable by its owner only, as it holds the embedded database's password.
- * @param runtime NOTHING while it starts and while it stops
+ * Publishes what this process runs: NOTHING while it starts and while it stops. Readable by its owner only, as it holds the
+ * embedded database's password.
  */
-export async function publishRuntime(
-  dataDir: string,
-  parts: RunningProcess['parts'],
-  runtime: Runtime,
-): Promise<void> {
+export async function publishRuntime(dataDir: string, told: Omit<RunningProcess, 'pid'>): Promise<void> {
   const file = ownFile(dataDir);
-  const content = { began: processInfo(process.pid)?.began ?? '', parts, runtime };
+  const content = { began: processInfo(process.pid)?.began ?? '', ...told };
   await writeFile(`${file}.draft`, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
   await rename(`${file}.draft`, file);
 }

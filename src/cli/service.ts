@@ -1,7 +1,7 @@
 import type { AuditReader } from './auditReader';
 import type { Cleanups } from './cleanups';
 import { startCustomersDotPart } from './customersDotPart';
-import { openDataDir, refuseSecondStart } from './dataDir';
+import { openDataDir, takeTurn } from './dataDir';
 import { openServers } from './localServers';
 import type { ServiceOptions } from './parts';
 import { startProvisioning } from './provisioningParts';
@@ -29,10 +29,10 @@ export async function startService(options: ServiceOptions, cleanups: Cleanups):
   if (tracing) cleanups.add(() => tracing.stop());
   try {
     await openDataDir(config.dataDir);
-    await refuseSecondStart(config, parts);
-    const publish = (runtime: Runtime) => publishRuntime(config.dataDir, [...parts], runtime);
-    await publish(NOTHING);
     cleanups.add(() => withdrawRuntime(config.dataDir));
+    const came = await takeTurn(config, parts, onProgress);
+    const publish = (runtime: Runtime) =>
+      publishRuntime(config.dataDir, { parts: [...parts], came, runtime });
     const servers = await openServers(config, environment, { onProgress, onExit: onFatal });
     cleanups.add(() => servers.stop());
     const provisioning =

@@ -103,6 +103,18 @@ test('parts that run apart find each other’s servers, and the token is good fo
   expect(await leftOn(env.DATA_DIR)).toEqual([]);
 }, 90_000);
 
+test('parts that are started at the same time find each other, too', async () => {
+  const env = await environmentOn('together');
+  const [cdot, api, worker] = await Promise.all(
+    ['cdot', 'api', 'worker'].map((part) => start(env, '--only', part)),
+  );
+  expect([cdot, api, worker].map((service) => service?.progress()).join()).toMatch(
+    /waiting for process \d+, which is starting/,
+  );
+  const sync = await shell(`echo '{}' | npx provisioner sync demo-group - --wait`, env);
+  expect(sync).toMatchObject({ code: 0, out: expect.stringContaining('completed (HTTP 200') });
+}, 60_000);
+
 test('a second start says that the first runs, and where', async () => {
   const env = await environmentOn('twice');
   const first = await start(env);
