@@ -7,17 +7,17 @@ export interface LogOptions {
   format: 'json' | 'pretty';
   /** What each line says besides, at the moment. */
   context: () => object;
-  /** Nobody reads the log any more. */
-  onBroken: () => void;
+  /** A line could not be written. */
+  onError: (error: NodeJS.ErrnoException) => void;
 }
 
 /**
  * Logs to standard output: one JSON object a line, with the field names of GitLab's LabKit, or for people time, level and
  * message first. Tokens, bodies and passwords are never handed to it.
  */
-export function createLog({ level, format, context, onBroken }: LogOptions): Logger {
+export function createLog({ level, format, context, onError }: LogOptions): Logger {
   const destination = pino.destination({ dest: 1, sync: true });
-  destination.on('error', onBroken);
+  destination.on('error', onError);
   return pino(
     {
       level,

@@ -25,12 +25,13 @@ export interface RunningService {
  * @throws when something cannot be started; all is stopped then
  */
 export async function startService(options: ServiceOptions, cleanups: Cleanups): Promise<RunningService> {
-  const { config, environment, parts, tracing, onProgress, onFatal } = options;
+  const { config, environment, parts, log, tracing, onProgress, onFatal } = options;
   if (tracing) cleanups.add(() => tracing.stop());
   try {
     await openDataDir(config.dataDir);
     cleanups.add(() => withdrawRuntime(config.dataDir));
     const came = await takeTurn(config, parts, onProgress);
+    log.info({ parts }, 'starting');
     const publish = (runtime: Runtime) =>
       publishRuntime(config.dataDir, { parts: [...parts], came, runtime });
     const servers = await openServers(config, environment, { onProgress, onExit: onFatal });

@@ -5,7 +5,7 @@ import type { LogContext } from '../activities/nameInLog';
 import type { Config } from '../config/config';
 import { banner } from './banner';
 import { Cleanups } from './cleanups';
-import { endWithParent, exit, watchForEnding } from './ending';
+import { endWithParent, exit, hasNoReader, watchForEnding } from './ending';
 import { createLog } from './log';
 import { endOfLifeNotice } from './nodeVersion';
 import { PARTS, usesLocalServers, type Part } from './parts';
@@ -37,7 +37,7 @@ export async function start(
     level: config.logLevel,
     format: config.logFormat ?? (process.stdout.isTTY ? 'pretty' : 'json'),
     context: () => logContext.getStore() ?? {},
-    onBroken: () => ending.end(0),
+    onError: (error) => hasNoReader(error) && ending.end(0),
   });
   const onProgress = (line: string) => void process.stderr.write(`${line}\n`);
   const onFatal = (reason: string) => {
@@ -45,7 +45,6 @@ export async function start(
     onProgress(reason);
     ending.end(1);
   };
-  log.info({ parts }, 'starting');
   // Loaded only here: what the service needs would cost every other command a second.
   const { startService } = await import('./service.js');
   const { createMetrics } = await import('../metrics/metrics.js');
