@@ -14,7 +14,7 @@ export async function createNamespace(
   await client.connect();
   try {
     await client.query('BEGIN');
-    // GitLab's own copy of the table has no unique index that this could rely on.
+    // The table has no unique index of paths: two commands at once take turns.
     await client.query('LOCK TABLE namespaces IN SHARE ROW EXCLUSIVE MODE');
     const found = await client.query<{ id: string }>(
       'SELECT id FROM namespaces WHERE lower(path) = lower($1) AND parent_id IS NULL LIMIT 1',
