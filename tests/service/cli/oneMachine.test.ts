@@ -73,7 +73,7 @@ test('a data directory may have any name, and what a shell says about other serv
   expect((await provisioner(['namespaces', 'create', 'my-group'], own)).out).toBe(
     'Group my-group has the id 1001.\n',
   );
-  expect((await provisioner(['namespaces', 'create', 'My-Group'], own)).err).toBe(
+  expect((await provisioner(['namespaces', 'create', 'My-Group'], own)).err).toContain(
     'provisioner: There is a group My-Group already: its id is 1001\n',
   );
   const sync = await shell(
