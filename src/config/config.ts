@@ -133,7 +133,10 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     waitMs: values.PROVISION_WAIT_MS,
     audit: auditConfig(values.AUDIT_USER, values.AUDIT_PASSWORD),
     dataDir: values.DATA_DIR === undefined ? defaultDataDir() : path.resolve(values.DATA_DIR),
-    cacheDir: path.join(env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'), 'namespace-provisioner'),
+    cacheDir: path.resolve(
+      env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'),
+      'namespace-provisioner',
+    ),
     shutdownDelayMs: values.SHUTDOWN_DELAY_MS,
     logLevel: values.LOG_LEVEL,
     logFormat: values.LOG_FORMAT ?? null,
