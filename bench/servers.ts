@@ -95,7 +95,7 @@ export async function execute(url: string, ...statements: string[]): Promise<voi
 
 async function fillTemplate(url: string): Promise<void> {
   await prepareGitlabDatabase(url);
-  await migrateProvisioning(url);
+  await migrateProvisioning(url, () => undefined);
   const { first, count } = NAMESPACES;
   await execute(
     url,

@@ -117,10 +117,10 @@ async function startServer(command, url, cli) {
   const settings = Object.entries(DYNAMIC_CONFIG).map(([key, value]) => [key, [{ value }]]);
   await writeFile(dynamicConfig, JSON.stringify(Object.fromEntries(settings)));
   const pidFile = path.join(dataDir, 'temporal-server.pid');
-  await stopOrphan(pidFile, (line) => line.includes('--allow-no-auth start'), STOP_SIGNALS);
+  await stopOrphan(pidFile, STOP_SIGNALS);
   const preferred = { ...PORTS, FRONTEND_GRPC_PORT: Number(values.port) };
   return startOnFreePorts(await freeSet(Object.values(preferred)), HOST, async (ports) => {
-    const server = await startChild({
+    const server = startChild({
       command,
       args: ['--allow-no-auth', 'start'],
       env: {
@@ -133,7 +133,6 @@ async function startServer(command, url, cli) {
       cwd: dataDir,
       pidFile,
       stopSignals: STOP_SIGNALS,
-      failureCode: 'TEMPORAL_START_FAILED',
       logFile: path.join(dataDir, 'temporal-server.log'),
     });
     stops.push(server.stop);

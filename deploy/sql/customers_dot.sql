@@ -16,7 +16,7 @@ GRANT SELECT, INSERT (created_at, updated_at, namespace_id, attrs_sha256, attrs)
   ON gitlab_namespaces_syncs TO provisioner_customers_dot;
 GRANT SELECT,
   INSERT (namespaces_sync_id, namespace_id, created_at, updated_at, state, try, correlation_id, worker_id),
-  UPDATE (state, http_status, response, error, duration_ms, workflow_id, run_id, run_url, retry_at, updated_at)
+  UPDATE (state, http_status, response, error, duration_ms, workflow_id, run_id, retry_at, updated_at)
   ON gitlab_namespaces_sync_attempts TO provisioner_customers_dot;
 
 -- The queue is graphile-worker's own: jobs come and go, tasks and queues are only added. Its tables have row level

@@ -81,7 +81,6 @@ export interface AttemptEnd {
   durationMs: number;
   workflowId: string | null;
   runId: string | null;
-  runUrl: string | null;
   /** Milliseconds until the next try; null: there is none. */
   retryInMs: number | null;
 }
@@ -110,7 +109,6 @@ export async function settleAttempt(
       end.durationMs,
       end.workflowId,
       end.runId,
-      end.runUrl,
       end.retryInMs,
     ]);
     if (rowCount === 0) throw new AttemptLost(`Attempt ${id} was closed by another worker`);
@@ -132,7 +130,7 @@ async function isNewerRecorded(tx: Tx, { id, namespaceId }: Sync): Promise<boole
 const SETTLE = `
   UPDATE gitlab_namespaces_sync_attempts
   SET state = $2, http_status = $3, response = $4, error = $5, duration_ms = $6, workflow_id = $7, run_id = $8,
-    run_url = $9, retry_at = clock_timestamp() + $10::float8 * interval '1 millisecond', updated_at = clock_timestamp()
+    retry_at = clock_timestamp() + $9::float8 * interval '1 millisecond', updated_at = clock_timestamp()
   WHERE id = $1 AND state = 'started'`;
 
 /** How many tries of a sync failed in a row: what its backoff grows with. */

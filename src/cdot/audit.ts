@@ -13,6 +13,8 @@ export interface AuditedSync {
   created_at: string;
   /** What differs from the namespace's previous sync; null: this is its first. */
   changes: Change[] | null;
+  /** False: a newer one of its namespace is sent instead. */
+  is_latest: boolean;
   attempts: AuditedAttempt[];
 }
 
@@ -34,7 +36,6 @@ export interface AuditedAttempt {
   correlation_id: string;
   workflow_id: string | null;
   run_id: string | null;
-  run_url: string | null;
 }
 
 export interface AuditFilter {
@@ -55,6 +56,7 @@ export async function listSyncs(pool: Pool, filter: AuditFilter): Promise<Audite
     attrs_sha256: row.attrs_sha256,
     created_at: iso(row.created_at),
     changes: row.is_first ? null : changesBetween(row.previous_attrs, row.attrs),
+    is_latest: row.is_latest,
     attempts: row.attempts.map(toAttempt),
   }));
 }
@@ -71,7 +73,8 @@ export async function attemptsOf(pool: Pool, syncId: number, since: string): Pro
 
 const LIST = `
   SELECT * FROM (
-    SELECT s.*, p.id IS NULL AS is_first, p.attrs AS previous_attrs, coalesce(a.attempts, '[]') AS attempts
+    SELECT s.*, p.id IS NULL AS is_first, p.attrs AS previous_attrs, coalesce(a.attempts, '[]') AS attempts,
+      NOT EXISTS (SELECT FROM gitlab_namespaces_syncs WHERE namespace_id = s.namespace_id AND id > s.id) AS is_latest
     FROM gitlab_namespaces_syncs s
     LEFT JOIN LATERAL (
       SELECT * FROM gitlab_namespaces_syncs
@@ -93,6 +96,7 @@ interface AuditRow {
   attrs_sha256: string;
   created_at: string;
   is_first: boolean;
+  is_latest: boolean;
   previous_attrs: unknown;
   attempts: AttemptRow[];
 }
@@ -119,7 +123,6 @@ function toAttempt(row: AttemptRow): AuditedAttempt {
     correlation_id: row.correlation_id,
     workflow_id: row.workflow_id,
     run_id: row.run_id,
-    run_url: row.run_url,
   };
 }
 

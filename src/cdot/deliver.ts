@@ -84,7 +84,6 @@ function endOf(reply: Reply, { state, error }: Verdict, durationMs: number): Out
     response: isAnswer ? reply.kept : undefined,
     workflowId: isAnswer ? reply.workflowId : null,
     runId: isAnswer ? reply.runId : null,
-    runUrl: isAnswer ? reply.runUrl : null,
   };
 }
 

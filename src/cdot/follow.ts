@@ -8,6 +8,10 @@ import type { Sync } from './syncs';
 export type Progress =
   /** No worker runs on this database now. */
   | { kind: 'no_worker' }
+  /** It has been in the queue for a while. */
+  | { kind: 'queued' }
+  /** An attempt has been without its answer for a while. */
+  | { kind: 'unanswered' }
   /** An attempt began or ended. */
   | { kind: 'attempt'; attempt: AuditedAttempt };
 
@@ -18,6 +22,7 @@ export type Outcome =
   | { kind: 'overtaken'; by: number };
 
 const LOOK_EVERY_MS = 150;
+const WHILE_MS = 1_000;
 
 /**
  * Follows a sync from the moment it was asked to be sent until nothing more will come of that.
@@ -34,8 +39,12 @@ export async function followSync(
     if (!seen.has(key)) onProgress(progress);
     seen.add(key);
   };
-  for (;;) {
+  let since = Date.now();
+  for (let count = 0; ;) {
     const attempts = await attemptsOf(pool, sync.id, sync.requestedAt);
+    if (attempts.length !== count) since = Date.now();
+    count = attempts.length;
+    const isLong = Date.now() - since > WHILE_MS;
     for (const attempt of attempts) {
       // A quick one has ended before anybody looked; that it began is told nevertheless.
       tell(`${attempt.id} started`, { kind: 'attempt', attempt: { ...attempt, state: 'started' } });
@@ -47,7 +56,8 @@ export async function followSync(
       const by = isLatest ? await overtakenBy(pool, sync, last) : null;
       if (by !== null) return { kind: 'overtaken', by };
       if (!(await isAnyWorkerAlive(pool))) tell('no worker', { kind: 'no_worker' });
-    }
+      else if (!last && isLong) tell('queued', { kind: 'queued' });
+    } else if (isLong) tell(`${last.id} unanswered`, { kind: 'unanswered' });
     await sleep(LOOK_EVERY_MS);
   }
 }

@@ -12,10 +12,16 @@ const CUSTOMERS_DOT = {
 
 /**
  * Brings the tables of syncs and the job queue's schema `graphile_worker` in the customers_dot database up to date.
+ * @param onWait told when it waits for another process
  * @returns the names of our migrations that were applied now
  */
-export function migrateCustomersDot(url: string, log: Logger): Promise<string[]> {
-  return migrate(url, CUSTOMERS_DOT, () =>
-    runMigrations({ connectionString: url, maxPoolSize: 2, logger: queueLogger(log) }),
-  );
+export async function migrateCustomersDot(
+  url: string,
+  log: Logger,
+  onWait: (line: string) => void,
+): Promise<string[]> {
+  const applied = await migrate(url, CUSTOMERS_DOT, onWait);
+  // It looks first, too, and several processes may do it at once.
+  await runMigrations({ connectionString: url, maxPoolSize: 2, logger: queueLogger(log) });
+  return applied;
 }

@@ -13,6 +13,8 @@ import { startQueueWorker } from './queueWorker';
 export interface CustomersDotOptions {
   databaseUrl: string;
   log: Logger;
+  /** Told what the start waits for. */
+  onProgress: (line: string) => void;
   metrics: Metrics;
   keys: () => Promise<SigningKeys>;
   api: () => Promise<ApiAddress | null>;
@@ -34,8 +36,8 @@ export interface RunningCustomersDot {
 
 /** Brings the database up to date and starts the background worker (contract 6). */
 export async function startCustomersDot(options: CustomersDotOptions): Promise<RunningCustomersDot> {
-  const { databaseUrl, log, metrics, keys, api, concurrency, timeoutMs } = options;
-  await migrateCustomersDot(databaseUrl, log);
+  const { databaseUrl, log, onProgress, metrics, keys, api, concurrency, timeoutMs } = options;
+  await migrateCustomersDot(databaseUrl, log, onProgress);
   const pool = createPool({
     url: databaseUrl,
     applicationName: 'provisioner cdot',

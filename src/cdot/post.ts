@@ -26,7 +26,6 @@ export type Reply =
       retryAfter: string | null;
       workflowId: string | null;
       runId: string | null;
-      runUrl: string | null;
     } & AnswerBody)
   | { kind: 'no_answer'; reason: string }
   /** We stopped waiting, as this worker stops. */
@@ -67,7 +66,6 @@ export async function postSync(
       retryAfter: headers.get('retry-after'),
       workflowId: headers.get('x-provision-workflow-id'),
       runId: headers.get('x-provision-run-id'),
-      runUrl: headers.get('x-provision-workflow-url'),
     };
   } catch (error) {
     if (stopping.aborted) return { kind: 'interrupted' };

@@ -1,4 +1,4 @@
-import path from 'node:path';
+import { defaultDataDir } from '../config/config';
 import type { RunningService } from './service';
 
 /**
@@ -34,8 +34,8 @@ export function banner(service: RunningService, dataDir: string, isTerminal: boo
 
 /** The command that signs a token; it finds the service through its data directory. */
 function tokenCommand(dataDir: string): string {
-  const isDefault = dataDir === path.resolve('.data');
-  return `${isDefault ? '' : `DATA_DIR='${dataDir}' `}npx provisioner token`;
+  if (dataDir === defaultDataDir()) return 'npx provisioner token';
+  return `npx provisioner token --data-dir '${dataDir.replaceAll("'", `'\\''`)}'`;
 }
 
 function demoCurl(apiUrl: string, token: string): string {

@@ -5,6 +5,7 @@ import { ConfigError, type Config } from '../config/config';
 import { createPool } from '../db/pool';
 import { findRuntime } from './runtimeFile';
 import { orExplain } from './startError';
+import type { Terminal } from './terminal';
 
 /**
  * Opens CustomersDot's database for one command, brought up to date: the configured one, or that of the service
@@ -14,6 +15,7 @@ import { orExplain } from './startError';
  */
 export async function withCustomersDotDatabase<T>(
   config: Config,
+  terminal: Terminal,
   work: (pool: Pool) => Promise<T>,
 ): Promise<T> {
   const url = config.customersDotDatabaseUrl ?? (await findRuntime(config.dataDir)).customersDotDatabaseUrl;
@@ -23,7 +25,10 @@ export async function withCustomersDotDatabase<T>(
     );
   }
   const silent = pino({ level: 'silent' });
-  await orExplain(migrateCustomersDot(url, silent), 'CUSTOMERS_DOT_DATABASE_URL cannot be used');
+  await orExplain(
+    migrateCustomersDot(url, silent, terminal.progress),
+    'CUSTOMERS_DOT_DATABASE_URL cannot be used',
+  );
   const pool = createPool({ url, applicationName: 'provisioner', max: 2, onError: () => undefined });
   try {
     return await work(pool);

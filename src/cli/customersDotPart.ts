@@ -36,6 +36,7 @@ export async function startCustomersDotPart(
   const part = await orExplain(
     startCustomersDot({
       log,
+      onProgress,
       metrics,
       keys,
       databaseUrl,

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { loadConfig } from '../config/config';
 import { rotateSigningKeys } from '../issuer/rotate';
+import { openDataDir } from './dataDir';
 import { processTerminal } from './terminal';
 
 /** The command `keys`, about the keys that sign tokens. */
@@ -9,7 +10,9 @@ export function keysCommand(environment: NodeJS.ProcessEnv): Command {
   const rotate = new Command('rotate')
     .description('Makes a new key that signs at once; the old one stays published for an hour.')
     .action(async () => {
-      const { kid, retiredKid, retiredUntil } = await rotateSigningKeys(loadConfig(environment).dataDir);
+      const { dataDir } = loadConfig(environment);
+      await openDataDir(dataDir);
+      const { kid, retiredKid, retiredUntil } = await rotateSigningKeys(dataDir);
       terminal.print(`${kid} signs from now on.`);
       terminal.print(`${retiredKid} stays published until ${new Date(retiredUntil).toISOString()}.`);
     });

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Config } from '../config/config';
 import { ensureDatabase } from '../local/ensureDatabase';
@@ -6,7 +5,9 @@ import { prepareGitlabDatabase } from '../local/gitlabDatabase';
 import { startPostgres } from '../local/postgres';
 import { temporalCli } from '../local/temporalCli';
 import { startTemporalServer } from '../local/temporalServer';
-import { findRuntime, type Runtime } from './runtimeFile';
+import { keepPorts, keptPorts } from './keptPorts';
+import { orExplain } from './startError';
+import { findRuntime, NOTHING, type Runtime } from './runtimeFile';
 
 /** A Temporal server and its UI. */
 interface TemporalAddress extends NonNullable<Config['temporal']> {
@@ -23,8 +24,8 @@ export interface Servers {
   gitlabDatabase(): Promise<string>;
   customersDotDatabase(): Promise<string>;
   temporal(): Promise<TemporalAddress>;
-  /** What was started here, for other processes on the same data directory. */
-  started(): Omit<Runtime, 'apiUrl' | 'customersDotUrl'>;
+  /** What was started here, and the Temporal UI that is used, for other processes on the same data directory. */
+  started(): Runtime;
   /** Stops what was started here, the newest first. */
   stop(): Promise<void>;
 }
@@ -41,15 +42,9 @@ export async function openServers(
   environment: NodeJS.ProcessEnv,
   events: ServerEvents,
 ): Promise<Servers> {
-  await mkdir(config.dataDir, { recursive: true });
   const shared = await findRuntime(config.dataDir);
   const running: { stop(): Promise<void> }[] = [];
-  const started: ReturnType<Servers['started']> = {
-    gitlabDatabaseUrl: null,
-    customersDotDatabaseUrl: null,
-    temporalAddress: null,
-    temporalUiUrl: null,
-  };
+  const started = { ...NOTHING };
   let embedded: Promise<Databases> | undefined;
   const databases = () =>
     (embedded ??= findDatabases(config, shared, events).then((found) => {
@@ -63,7 +58,7 @@ export async function openServers(
     gitlabDatabase: async () => {
       if (config.gitlabDatabaseUrl !== null) return config.gitlabDatabaseUrl;
       const { gitlabDatabaseUrl } = await databases();
-      await prepareGitlabDatabase(gitlabDatabaseUrl);
+      await orExplain(prepareGitlabDatabase(gitlabDatabaseUrl), 'The embedded database cannot be prepared');
       return gitlabDatabaseUrl;
     },
     customersDotDatabase: async () =>
@@ -73,8 +68,9 @@ export async function openServers(
       if (server) {
         running.push(server);
         started.temporalAddress = server.address;
-        started.temporalUiUrl = address.uiUrl;
       }
+      started.temporalUiUrl = address.uiUrl;
+      started.temporalNamespace = address.namespace;
       return address;
     },
     started: () => started,
@@ -100,6 +96,7 @@ async function findDatabases(
   }
   const server = await startPostgres({
     dataDir: path.join(dataDir, 'postgres'),
+    port: (await keptPorts(dataDir)).postgres,
     logFile: path.join(dataDir, 'postgres.log'),
     ...events,
   });
@@ -111,6 +108,7 @@ async function findDatabases(
     throw error;
   }
   events.onProgress(`PostgreSQL is up on port ${server.port}`);
+  await keepPorts(dataDir, { postgres: server.port }, events.onProgress);
   const urls = {
     gitlabDatabaseUrl: server.url('gitlab'),
     customersDotDatabaseUrl: server.url('customers_dot'),
@@ -136,14 +134,19 @@ async function findTemporal(
     onProgress: events.onProgress,
     ...(temporalCliPath !== null && { cliPath: temporalCliPath }),
   });
+  const kept = await keptPorts(dataDir);
   const server = await startTemporalServer({
     cli,
+    port: kept.temporal,
+    uiPort: kept.temporalUi,
     dbFile: path.join(dataDir, 'temporal.db'),
     logFile: path.join(dataDir, 'temporal.log'),
     namespaces: [namespace],
     ...events,
   });
   events.onProgress(`Temporal is up on ${server.address}`);
+  const [temporal = 0, temporalUi = 0] = server.ports;
+  await keepPorts(dataDir, { temporal, temporalUi }, events.onProgress);
   const uiUrl = config.temporalUiUrl ?? server.uiUrl ?? DEFAULT_UI;
   return { connectionOptions: { address: server.address }, namespace, uiUrl, server };
 }

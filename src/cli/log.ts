@@ -1,20 +1,46 @@
-import { pino, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
+import pretty from 'pino-pretty';
+
+export interface LogOptions {
+  level: string;
+  /** For programs, or for people. */
+  format: 'json' | 'pretty';
+  /** What each line says besides, at the moment. */
+  context: () => object;
+  /** A line could not be written. */
+  onError: (error: NodeJS.ErrnoException) => void;
+}
 
 /**
- * Logs one JSON object a line to standard output, with the field names of GitLab's LabKit. Tokens, bodies and
- * passwords are never handed to it.
- * @param context what each line says besides, at the moment
+ * Logs to standard output: one JSON object a line, with the field names of GitLab's LabKit, or for people time, level and
+ * message first. Tokens, bodies and passwords are never handed to it.
  */
-export function createLog(level: string, context: () => object): Logger {
-  return pino({
-    level,
-    mixin: () => ({ ...context() }),
-    base: { service: 'namespace-provisioner', pid: process.pid },
+export function createLog({ level, format, context, onError }: LogOptions): Logger {
+  const destination = pino.destination({ dest: 1, sync: true });
+  destination.on('error', onError);
+  return pino(
+    {
+      level,
+      mixin: () => ({ ...context() }),
+      base: { service: 'namespace-provisioner', pid: process.pid },
+      messageKey: 'message',
+      errorKey: 'exception',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ severity: label.toUpperCase() }) },
+      serializers: { err: describeError, exception: describeError },
+    },
+    format === 'json' ? destination : forPeople(destination),
+  );
+}
+
+function forPeople(destination: DestinationStream): DestinationStream {
+  return pretty({
+    destination,
     messageKey: 'message',
-    errorKey: 'exception',
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ severity: label.toUpperCase() }) },
-    serializers: { err: describeError, exception: describeError },
+    levelKey: 'severity',
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'service,pid',
+    singleLine: true,
   });
 }
 

@@ -1,16 +1,23 @@
 #!/usr/bin/env node
+import './nodeVersion'; // first: what follows does not even load on a Node that is too old
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { inspect } from 'node:util';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { migrateCustomersDot } from '../cdot/migrate';
 import { ResyncRefused } from '../cdot/syncs';
 import { ConfigError, loadConfig } from '../config/config';
+import { shieldLocalServers } from '../config/shell';
 import { migrateProvisioning } from '../db/migrate';
 import { loadSigningKeys, SigningKeysDamaged } from '../issuer/keys';
 import { RotationRefused } from '../issuer/rotate';
 import { signToken } from '../issuer/token';
 import { LocalServerError } from '../local/errors';
 import { checkCommand } from './checkCommand';
+import { exit, hasNoReader } from './ending';
 import { keysCommand } from './keysCommand';
+import { namespacesCommand } from './namespacesCommand';
 import { PARTS } from './parts';
 import { findRuntime } from './runtimeFile';
 import { parseParts, start } from './start';
@@ -18,11 +25,13 @@ import { StartError } from './startError';
 import { syncCommands } from './syncCommands';
 
 // The only place that looks at the process: everything else is handed what it needs.
-const environment = process.env;
+const environment = { ...process.env };
 
 // The SDK's core would have a thread for each processor. One serves more syncs than Node's own, costs less, and lets the
 // steps of a run answer in their order.
-environment['TOKIO_WORKER_THREADS'] ??= '1';
+if (process.env['TOKIO_WORKER_THREADS'] === undefined) process.env['TOKIO_WORKER_THREADS'] = '1';
+
+shieldLocalServers(process.env);
 
 const ENVIRONMENT_HELP = `
 Environment:
@@ -48,12 +57,25 @@ Environment:
   AUDIT_USER, AUDIT_PASSWORD  who may read the audit pages; unset: not served, but on the embedded database made once
   DATA_DIR                    data of the embedded servers, signing keys (.data)
   LOG_LEVEL                   trace, debug, info, warn, error, fatal or silent (info)
+  LOG_FORMAT                  json or pretty; unset: pretty on a terminal, else json
   OTEL_EXPORTER_OTLP_ENDPOINT where spans are sent to, with other OTEL_…; unset: nothing is traced`;
+
+let isService = false;
 
 const program = new Command('provisioner')
   .description(
     'Provisions GitLab namespaces with what CustomersDot sold: one sync, all or nothing, on Temporal.',
   )
+  .option('-V, --version', 'print the version')
+  .on('option:version', () => {
+    console.log(`${packageVersion()} (Node ${process.versions.node})`);
+    process.exit(0);
+  })
+  .option('--data-dir <folder>', 'the same as DATA_DIR')
+  .hook('preAction', (command) => {
+    const { dataDir } = command.opts<{ dataDir?: string }>();
+    if (dataDir !== undefined) environment['DATA_DIR'] = dataDir;
+  })
   .addHelpText('after', ENVIRONMENT_HELP)
   .showHelpAfterError('(provisioner --help lists what there is)');
 
@@ -65,7 +87,8 @@ program
   ])
   .addHelpText('after', ENVIRONMENT_HELP)
   .action(async ({ only }: { only: (typeof PARTS)[number][] }) => {
-    process.exit(await start(loadConfig(environment), environment, only));
+    isService = true;
+    exit(await start(loadConfig(environment), environment, only));
   });
 
 program
@@ -75,7 +98,7 @@ program
   )
   .action(async () => {
     const config = loadConfig(environment);
-    const url = config.gitlabDatabaseUrl ?? (await findRuntime(config.dataDir)).gitlabDatabaseUrl;
+    const url = config.gitlabDatabaseUrl || (await findRuntime(config.dataDir)).gitlabDatabaseUrl;
     const customersDotUrl = config.customersDotDatabaseUrl;
     if (url === null && customersDotUrl === null) {
       throw new ConfigError(
@@ -84,9 +107,9 @@ program
     }
     const report = (applied: string[]) =>
       applied.length === 0 ? 'Up to date.' : `Applied ${applied.join(', ')}.`;
-    if (url !== null) console.log(report(await migrateProvisioning(url)));
+    if (url !== null) console.log(report(await migrateProvisioning(url, console.error)));
     if (customersDotUrl !== null) {
-      const applied = await migrateCustomersDot(customersDotUrl, pino({ level: 'silent' }));
+      const applied = await migrateCustomersDot(customersDotUrl, pino({ level: 'silent' }), console.error);
       console.log(`CustomersDot's database: ${report(applied)}`);
     }
   });
@@ -100,21 +123,23 @@ program
     if (config.subscriptionPortalUrl !== null) {
       throw new ConfigError('SUBSCRIPTION_PORTAL_URL is set: tokens come from there, not from this service');
     }
-    if (apiUrl === null) throw new ConfigError('No API runs on DATA_DIR: start it first with "npm start"');
+    if (apiUrl === null)
+      throw new ConfigError(`No API runs on DATA_DIR ${config.dataDir}: start it first with "npm start"`);
     console.log(await signToken(await loadSigningKeys(config.dataDir), { issuer: apiUrl }));
   });
 
 program.addCommand(checkCommand(environment));
 program.addCommand(keysCommand(environment));
+program.addCommand(namespacesCommand(environment));
 for (const command of syncCommands(environment)) program.addCommand(command);
 
-// Whoever reads a listing may stop early, as "| head" does.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+// Whoever reads may stop early, as "| head" does. A service has servers to stop first, and does that itself.
+for (const output of [process.stdout, process.stderr]) {
+  output.on('error', (error: Error) => isService || process.exit(hasNoReader(error) ? 0 : 1));
+}
 
 program.parseAsync().catch((error: unknown) => {
+  const isOfTheSystem = /^E[A-Z]+$/.test(String((error as NodeJS.ErrnoException).code)); // a file that cannot be written, say
   const isExpected = [
     ConfigError,
     LocalServerError,
@@ -123,8 +148,17 @@ program.parseAsync().catch((error: unknown) => {
     RotationRefused,
     ResyncRefused,
   ].some((kind) => error instanceof kind);
-  if (isExpected)
-    for (const line of (error as Error).message.split('\n')) console.error(`provisioner: ${line}`);
-  else console.error(error);
+  const text = isExpected || isOfTheSystem ? (error as Error).message : describeUnexpected(error);
+  for (const line of text.split('\n')) console.error(`provisioner: ${line}`);
   process.exit(1);
 });
+
+function describeUnexpected(error: unknown): string {
+  if (['debug', 'trace'].includes(String(environment['LOG_LEVEL']))) return inspect(error);
+  return `unexpected error: ${String(error).split('\n', 1)[0]} (LOG_LEVEL=debug shows where)`;
+}
+
+function packageVersion(): string {
+  const file = path.join(__dirname, '../../package.json');
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

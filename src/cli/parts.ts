@@ -26,3 +26,12 @@ export interface ServiceOptions {
   /** Something the service cannot run without has died. */
   onFatal: (reason: string) => void;
 }
+
+/** Whether parts need a server that is not configured, so that those of the data directory are used. */
+export function usesLocalServers(
+  { gitlabDatabaseUrl, customersDotDatabaseUrl, temporal }: Config,
+  parts: readonly Part[],
+): boolean {
+  const provisioning = gitlabDatabaseUrl === null || temporal === null;
+  return parts.some((part) => (part === 'cdot' ? customersDotDatabaseUrl === null : provisioning));
+}

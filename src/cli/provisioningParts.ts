@@ -24,8 +24,9 @@ import { graceMs } from './grace';
 import type { Servers } from './localServers';
 import { installMeasuredRuntime } from './measuredRuntime';
 import { openSchemaCheck } from './gitlabSchemaCheck';
-import type { Part, ServiceOptions } from './parts';
 import { requireOwnSessions } from './ownSessions';
+import type { Part, ServiceOptions } from './parts';
+import { requireNamespace } from './requireNamespace';
 import { orExplain } from './startError';
 import { startWorkerPart } from './workerPart';
 
@@ -54,7 +55,7 @@ export async function startProvisioning(
   await requireOwnSessions('GITLAB_DATABASE_URL', databaseUrl);
   onProgress('migrating schema provisioning');
   await orExplain(
-    migrateProvisioning(databaseUrl),
+    migrateProvisioning(databaseUrl, onProgress),
     'GITLAB_DATABASE_URL cannot be used, or its role may not bring the schema provisioning up to date (run "provisioner migrate" as one that may)',
   );
   const pool = createPool({
@@ -80,6 +81,7 @@ export async function startProvisioning(
     () => openRuns(temporal, Date.now()),
     () => pausedRuns(temporal),
   );
+  await requireNamespace(temporal);
   const earlyAnswers = new EarlyAnswers();
   const searchable = await ensureSearchAttributes(temporal, log);
   const checks: Record<string, HealthCheck> = {

@@ -1,10 +1,11 @@
 import type { AuditReader } from './auditReader';
-import { Cleanups } from './cleanups';
+import type { Cleanups } from './cleanups';
 import { startCustomersDotPart } from './customersDotPart';
+import { openDataDir, takeTurn } from './dataDir';
 import { openServers } from './localServers';
 import type { ServiceOptions } from './parts';
 import { startProvisioning } from './provisioningParts';
-import { publishRuntime, withdrawRuntime } from './runtimeFile';
+import { NOTHING, publishRuntime, withdrawRuntime, type Runtime } from './runtimeFile';
 
 /** A service that is up; what it does not run is null. */
 export interface RunningService {
@@ -18,17 +19,24 @@ export interface RunningService {
   auditReader: AuditReader | null;
   /** Whether the embedded demo group is there to be provisioned. */
   hasDemo: boolean;
-  /** Stops everything in order: CustomersDot's side, requests, worker, connections, servers. */
-  stop(): Promise<void>;
 }
 
-/** Starts the parts and whatever they need that is not configured. @throws when something cannot be started */
-export async function startService(options: ServiceOptions): Promise<RunningService> {
+/**
+ * Starts the parts and whatever they need that is not configured.
+ * @param cleanups gets what stops it all in order: CustomersDot's side, requests, worker, connections, servers
+ * @throws when something cannot be started; all is stopped then
+ */
+export async function startService(options: ServiceOptions, cleanups: Cleanups): Promise<RunningService> {
   const { config, environment, parts, log, metrics, tracing, onProgress, onFatal } = options;
   for (const part of parts) metrics.parts.set({ part }, 1);
-  const cleanups = new Cleanups(log);
   if (tracing) cleanups.add(() => tracing.stop());
   try {
+    await openDataDir(config.dataDir);
+    cleanups.add(() => withdrawRuntime(config.dataDir));
+    const came = await takeTurn(config, parts, onProgress);
+    log.info({ parts }, 'starting');
+    const publish = (runtime: Runtime) =>
+      publishRuntime(config.dataDir, { parts: [...parts], came, runtime });
     const servers = await openServers(config, environment, { onProgress, onExit: onFatal });
     cleanups.add(() => servers.stop());
     const provisioning =
@@ -39,8 +47,8 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     const customersDotUrl = parts.includes('cdot')
       ? await startCustomersDotPart(options, servers, apiUrl, cleanups)
       : null;
-    await publishRuntime(config.dataDir, { ...servers.started(), apiUrl, customersDotUrl });
-    cleanups.add(() => withdrawRuntime(config.dataDir));
+    await publish({ ...servers.started(), apiUrl, customersDotUrl });
+    cleanups.add(() => publish(NOTHING));
     return {
       apiUrl,
       adminUrl: provisioning?.adminUrl ?? null,
@@ -49,7 +57,6 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
       uiUrl: provisioning?.uiUrl ?? null,
       auditReader: provisioning?.auditReader ?? null,
       hasDemo: config.gitlabDatabaseUrl === null,
-      stop: () => cleanups.run(),
     };
   } catch (error) {
     await cleanups.run();

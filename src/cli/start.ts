@@ -4,8 +4,11 @@ import { InvalidArgumentError } from 'commander';
 import type { LogContext } from '../activities/nameInLog';
 import type { Config } from '../config/config';
 import { banner } from './banner';
+import { Cleanups } from './cleanups';
+import { endWithParent, exit, hasNoReader, watchForEnding } from './ending';
 import { createLog } from './log';
-import { PARTS, type Part } from './parts';
+import { endOfLifeNotice } from './nodeVersion';
+import { PARTS, usesLocalServers, type Part } from './parts';
 
 /** Reads `--only api,worker`. @throws InvalidArgumentError naming what is possible */
 export function parseParts(text: string): Part[] {
@@ -15,8 +18,11 @@ export function parseParts(text: string): Part[] {
   return [...new Set(names)];
 }
 
-// What is still open then is cut: whoever sent the signal is waiting.
+// What is still open then is cut: whoever sent the signal is waiting. Servers that were started here end with us anyway.
 const STOP_LIMIT_MS = 28_000;
+const STOP_LIMIT_WHILE_STARTING_MS = 3_500;
+// The step that a start is at usually ends by itself: better than to take its servers away.
+const STEP_LIMIT_MS = 2_000;
 
 /** Runs the service until a signal or until something that it needs has died; resolves with the exit code. */
 export async function start(
@@ -24,36 +30,49 @@ export async function start(
   environment: NodeJS.ProcessEnv,
   parts: readonly Part[],
 ): Promise<number> {
+  const ending = watchForEnding([process.stdout, process.stderr]);
+  if (usesLocalServers(config, parts)) endWithParent(ending);
   const logContext: LogContext = new AsyncLocalStorage();
-  const log = createLog(config.logLevel, () => logContext.getStore() ?? {});
+  const log = createLog({
+    level: config.logLevel,
+    format: config.logFormat ?? (process.stdout.isTTY ? 'pretty' : 'json'),
+    context: () => logContext.getStore() ?? {},
+    onError: (error) => hasNoReader(error) && ending.end(0),
+  });
   const onProgress = (line: string) => void process.stderr.write(`${line}\n`);
-  let end: (code: number) => void = () => undefined;
-  const ended = new Promise<number>((resolve) => (end = resolve));
-  process.on('SIGINT', () => end(0));
-  process.on('SIGTERM', () => end(0));
   const onFatal = (reason: string) => {
     log.fatal({ reason }, 'the service cannot go on');
     onProgress(reason);
-    end(1);
+    ending.end(1);
   };
   // Loaded only here: what the service needs would cost every other command a second.
   const { startService } = await import('./service.js');
   const { createMetrics } = await import('../metrics/metrics.js');
-  // A signal that comes meanwhile stops the service once it is up: nothing is left half started.
   const metrics = createMetrics();
   const stopping = new AbortController();
   const tracing =
     config.otlpEndpoint === null ? null : (await import('../tracing/tracing.js')).startTracing(log);
   const told = { log, logContext, metrics, tracing, stopping: stopping.signal, onProgress, onFatal };
-  const service = await startService({ config, environment, parts, ...told });
-  onProgress(banner(service, config.dataDir, process.stderr.isTTY));
-  const code = await ended;
+  const cleanups = new Cleanups(log);
+  const starting = startService({ config, environment, parts, ...told }, cleanups);
+  starting.catch(() => undefined); // while it is being stopped, nothing else can be expected of it
+  const service = await Promise.race([starting, ending.ended.then(() => null)]);
+  if (service !== null) {
+    log.info({ parts, api: service.apiUrl }, 'started');
+    const notice = endOfLifeNotice(process.versions.node);
+    if (notice !== null) onProgress(notice);
+    onProgress(banner(service, config.dataDir, process.stderr.isTTY));
+  }
+  const code = await ending.ended;
   onProgress('stopping');
-  setTimeout(() => process.exit(code), STOP_LIMIT_MS).unref();
+  const limitMs = service === null ? STOP_LIMIT_WHILE_STARTING_MS : STOP_LIMIT_MS;
+  setTimeout(() => exit(code), limitMs).unref();
   stopping.abort();
+  cleanups.close();
+  if (service === null) await Promise.race([starting.catch(() => undefined), sleep(STEP_LIMIT_MS)]);
   // Time for balancers to see that it is not ready any more: until then they still send requests.
-  if (code === 0 && service.apiUrl !== null) await sleep(config.shutdownDelayMs);
-  await service.stop();
+  if (code === 0 && service !== null && service.apiUrl !== null) await sleep(config.shutdownDelayMs);
+  await cleanups.run();
   onProgress('stopped');
   return code;
 }

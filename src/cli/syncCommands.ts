@@ -5,9 +5,10 @@ import { AttributesRefused, parseAttributes, type Attributes } from '../cdot/att
 import { listSyncs } from '../cdot/audit';
 import { recordSync, resync } from '../cdot/syncs';
 import { ConfigError, loadConfig } from '../config/config';
-import { fitsInt8, isPrimaryKey } from '../domain/namespaceId';
 import { withCustomersDotDatabase } from './customersDotDatabase';
-import { syncsTable } from './syncsTable';
+import { namespaceId } from './namespaceId';
+import { openRunLinks } from './runLinks';
+import { syncsJson, syncsTable } from './syncsTable';
 import { processTerminal } from './terminal';
 import { waitForSync } from './waitForSync';
 
@@ -20,16 +21,18 @@ export function syncCommands(environment: NodeJS.ProcessEnv): Command[] {
 
   const sync = new Command('sync')
     .description('Records what a namespace is entitled to, as CustomersDot does, and has it sent.')
-    .argument('<namespace id>', 'its primary key', namespaceId)
+    .argument('<namespace>', 'its id or its full path')
     .argument('<file>', 'a JSON file with the value of "provision"; - reads standard input')
     .option('--wait', WAIT_HELP)
-    .action(async (namespaceId: string, file: string, { wait }: { wait?: true }) => {
+    .action(async (namespace: string, file: string, { wait }: { wait?: true }) => {
+      const config = loadConfig(environment);
       const attrs = await readAttributes(file);
-      process.exitCode = await withCustomersDotDatabase(loadConfig(environment), async (pool) => {
-        const { sync, isNew } = await recordSync(pool, namespaceId, attrs);
+      const id = await namespaceId(config, namespace);
+      process.exitCode = await withCustomersDotDatabase(config, terminal, async (pool) => {
+        const { sync, isNew } = await recordSync(pool, id, attrs);
         const news = isNew ? 'new' : 'unchanged, sent again';
-        terminal.print(`Sync ${sync.id} of namespace ${namespaceId}: ${news}`);
-        return wait ? waitForSync(pool, { sync, isLatest: true }, terminal) : 0;
+        terminal.print(`Sync ${sync.id} of namespace ${id}: ${news}`);
+        return wait ? waitForSync(pool, { sync, isLatest: true }, await openRunLinks(config), terminal) : 0;
       });
     });
 
@@ -39,25 +42,29 @@ export function syncCommands(environment: NodeJS.ProcessEnv): Command[] {
     .option('--wait', WAIT_HELP)
     .option('--force', "also if it is older than the namespace's latest; the API may then answer 409")
     .action(async (syncId: number, { wait, force = false }: { wait?: true; force?: boolean }) => {
-      process.exitCode = await withCustomersDotDatabase(loadConfig(environment), async (pool) => {
+      const config = loadConfig(environment);
+      process.exitCode = await withCustomersDotDatabase(config, terminal, async (pool) => {
         const requested = await resync(pool, syncId, { force });
         terminal.print(`Sync ${syncId} of namespace ${requested.sync.namespaceId}: sent again`);
-        return wait ? waitForSync(pool, requested, terminal) : 0;
+        return wait ? waitForSync(pool, requested, await openRunLinks(config), terminal) : 0;
       });
     });
 
   const syncs = new Command('syncs')
     .description('Lists recorded syncs with what changed, their attempts and the outcome.')
-    .argument('[namespace id]', 'only those of this namespace', namespaceId)
+    .argument('[namespace]', 'only those of this namespace, by its id or its full path')
     .option('--failed', 'only those whose last attempt failed, partially or as a whole')
     .option('--json', 'as JSON: an array of syncs with their attempts')
     .option('--limit <number>', 'at most so many, the newest ones', wholeNumber, 100)
-    .action(async (namespaceId: string | undefined, options: SyncsOptions) => {
+    .action(async (namespace: string | undefined, options: SyncsOptions) => {
+      const config = loadConfig(environment);
       const { failed = false, json = false, limit } = options;
-      const found = await withCustomersDotDatabase(loadConfig(environment), (pool) =>
-        listSyncs(pool, { namespaceId: namespaceId ?? null, failed, limit }),
+      const id = namespace === undefined ? null : await namespaceId(config, namespace);
+      const found = await withCustomersDotDatabase(config, terminal, (pool) =>
+        listSyncs(pool, { namespaceId: id, failed, limit }),
       );
-      terminal.print(json ? JSON.stringify(found, null, 2) : syncsTable(found, terminal.isColoured));
+      const link = await openRunLinks(config);
+      terminal.print(json ? syncsJson(found, link) : syncsTable(found, link, terminal));
       if (found.length === limit) terminal.progress(`These are the newest ${limit}; --limit shows more.`);
     });
 
@@ -83,11 +90,6 @@ async function readAttributes(file: string): Promise<Attributes> {
     if (!(error instanceof AttributesRefused)) throw error;
     throw new ConfigError(`${file === '-' ? 'standard input' : file} is refused: ${error.message}`);
   }
-}
-
-function namespaceId(value: string): string {
-  if (isPrimaryKey(value) && fitsInt8(value)) return BigInt(value).toString();
-  throw new InvalidArgumentError('It takes the primary key of a namespace.');
 }
 
 function wholeNumber(value: string): number {

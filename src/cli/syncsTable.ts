@@ -1,23 +1,33 @@
 import type { AuditedAttempt, AuditedSync } from '../cdot/audit';
 import type { Change } from '../cdot/changes';
+import { fitTable, type Column } from './fitTable';
+import type { RunLink } from './runLinks';
 import { oneLine, renderTable, type Cell, type Colour } from './table';
+import type { Terminal } from './terminal';
 
-const HEADER = [
-  'SYNC',
-  'NAMESPACE',
-  'RECORDED',
-  'CHANGED',
-  'ATTEMPT',
-  'SENT',
-  'TOOK',
-  'STATE',
-  'HTTP',
-  'OUTCOME',
-  'RUN',
+const COLUMNS: readonly Column[] = [
+  { title: 'SYNC' },
+  { title: 'NAMESPACE' },
+  { title: 'RECORDED', spare: 6 },
+  { title: 'CHANGED', min: 16, spare: 3 },
+  { title: 'ATTEMPT', spare: 4 },
+  { title: 'SENT', spare: 2 },
+  { title: 'TOOK', spare: 5 },
+  { title: 'STATE' },
+  { title: 'HTTP', spare: 1 },
+  { title: 'OUTCOME', min: 16 },
+  { title: 'RUN', spare: 7 },
 ];
 
-/** The audit as a table: a line for each attempt, what belongs to its sync on the first of them. */
-export function syncsTable(syncs: AuditedSync[], isColoured: boolean): string {
+/**
+ * The audit as a table: a line for each attempt, what belongs to its sync on the first of them. Where the terminal is too
+ * narrow, texts are cut and columns left out.
+ */
+export function syncsTable(
+  syncs: AuditedSync[],
+  link: RunLink,
+  { isColoured, width }: Pick<Terminal, 'isColoured' | 'width'>,
+): string {
   if (syncs.length === 0) return 'No syncs.';
   const rows = syncs.flatMap((sync) => {
     const about = [
@@ -26,36 +36,67 @@ export function syncsTable(syncs: AuditedSync[], isColoured: boolean): string {
       shortTime(sync.created_at),
       changed(sync.changes),
     ];
-    const attempts = sync.attempts.length === 0 ? [NOT_SENT] : sync.attempts.map(attemptCells);
+    const last = sync.is_latest ? 'retrying' : 'overtaken';
+    const attempts = sync.attempts.map((attempt, index, { length }) =>
+      attemptCells(attempt, index < length - 1 ? 'retried' : last, link),
+    );
+    if (attempts.length === 0) attempts.push(notSent(sync.is_latest ? 'waiting' : 'overtaken'));
     return attempts.map((cells, index) => [
       ...about.map((text): Cell => ({ text: index === 0 ? text : '' })),
       ...cells,
     ]);
   });
-  return renderTable(HEADER, rows, isColoured).join('\n');
+  const [columns, fitting] = width === null ? [COLUMNS, rows] : fitTable(COLUMNS, rows, width);
+  const header = columns.map(({ title }) => title);
+  return renderTable(header, fitting, isColoured).join('\n');
 }
 
-/** The colour in which a state is shown. */
-export const STATE_COLOURS: Record<AuditedAttempt['state'], Colour> = {
+/** The audit as JSON: an array of syncs with their attempts, each with the page of its run. */
+export function syncsJson(syncs: AuditedSync[], link: RunLink): string {
+  const linked = syncs.map((sync) => ({
+    ...sync,
+    attempts: sync.attempts.map((attempt) => ({
+      ...attempt,
+      run_url: link(attempt.workflow_id, attempt.run_id),
+    })),
+  }));
+  return JSON.stringify(linked, null, 2);
+}
+
+/**
+ * The state of an attempt in words and in its colour.
+ * @param next what becomes of the sync if it is not given up
+ */
+export function stateCell(
+  { state, retry_at }: Pick<AuditedAttempt, 'state' | 'retry_at'>,
+  next: Next,
+): Required<Cell> {
+  if (state !== 'failed') return { text: state, colour: COLOURS[state] };
+  return retry_at === null ? { text: 'given up', colour: 'red' } : { text: next, colour: 'yellow' };
+}
+
+type Next = 'retrying' | 'retried' | 'overtaken';
+
+const COLOURS: Record<Exclude<AuditedAttempt['state'], 'failed'>, Colour> = {
   started: 'dim',
   completed: 'green',
   partially_failed: 'yellow',
-  failed: 'red',
   skipped: 'dim',
 };
 
-const NOT_SENT: Cell[] = [{ text: '-' }, { text: '' }, { text: '' }, { text: 'waiting', colour: 'dim' }];
-const MAX_LENGTH = 64;
+function notSent(state: string): Cell[] {
+  return [{ text: '-' }, { text: '' }, { text: '' }, { text: state, colour: 'dim' }];
+}
 
-function attemptCells(attempt: AuditedAttempt): Cell[] {
+function attemptCells(attempt: AuditedAttempt, next: Next, link: RunLink): Cell[] {
   return [
     { text: String(attempt.id) },
     { text: shortTime(attempt.created_at) },
     { text: attempt.duration_ms === null ? '' : seconds(attempt.duration_ms) },
-    { text: attempt.state, colour: STATE_COLOURS[attempt.state] },
+    stateCell(attempt, next),
     { text: attempt.http_status === null ? '' : String(attempt.http_status) },
-    { text: oneLine(outcome(attempt), MAX_LENGTH) },
-    { text: oneLine(attempt.run_url ?? '') },
+    { text: oneLine(outcome(attempt)) },
+    { text: oneLine(link(attempt.workflow_id, attempt.run_id) ?? '') },
   ];
 }
 
@@ -66,7 +107,7 @@ function outcome({ message, retry_at }: AuditedAttempt): string {
 
 function changed(changes: Change[] | null): string {
   if (changes === null) return 'first';
-  return oneLine(changes.map(describeChange).join(', '), MAX_LENGTH);
+  return oneLine(changes.map(describeChange).join(', '));
 }
 
 function describeChange(change: Change): string {

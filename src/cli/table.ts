@@ -9,9 +9,8 @@ export interface Cell {
 const CODES: Record<Colour, number> = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 };
 
 /** Text for one line of a terminal: what a server or a file says must not move the cursor. */
-export function oneLine(text: string, maxLength = Infinity): string {
-  const line = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
-  return line.length > maxLength ? `${line.slice(0, maxLength - 1)}…` : line;
+export function oneLine(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
 }
 
 /** Paints a text, if colours are on. */

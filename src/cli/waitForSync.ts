@@ -4,50 +4,61 @@ import type { AuditedAttempt } from '../cdot/audit';
 import type { Requested } from '../cdot/syncs';
 import { isJsonObject } from '../domain/addOnInput';
 import { SECTIONS } from '../domain/sections';
-import { STATE_COLOURS, seconds } from './syncsTable';
+import type { RunLink } from './runLinks';
+import { seconds, stateCell } from './syncsTable';
 import { oneLine, paint } from './table';
 import type { Terminal } from './terminal';
 
 /** How `--wait` ends the command. */
 const EXIT_CODES = { completed: 0, partially_failed: 2, skipped: 3, failed: 1, started: 1 } as const;
 
-/** Shows what happens to a sync, then its outcome section by section. @returns the exit code */
+/** Shows what happens to a sync and what it waits for, then its outcome section by section. @returns the exit code */
 export async function waitForSync(
   pool: Pool,
   { sync, isLatest }: Requested,
+  link: RunLink,
   terminal: Terminal,
 ): Promise<number> {
+  const newestRun = link(`provision:${sync.namespaceId}`, null);
   const outcome = await followSync(pool, sync, isLatest, (progress) => {
-    const line = describeProgress(progress);
-    if (line !== null) terminal.progress(line);
+    const line = describeProgress(progress, newestRun);
+    if (line !== null) terminal.progress(oneLine(line));
   });
-  for (const line of describeOutcome(sync.id, outcome, terminal.isColoured)) terminal.print(line);
+  for (const line of describeOutcome(sync.id, outcome, link, terminal.isColoured)) terminal.print(line);
   return outcome.kind === 'overtaken' ? EXIT_CODES.skipped : EXIT_CODES[outcome.attempt.state];
 }
 
-function describeProgress(progress: Progress): string | null {
-  if (progress.kind === 'no_worker') {
-    return 'No worker of CustomersDot runs on this database: the sync waits for one (npm start)';
+function describeProgress(progress: Progress, newestRun: string | null): string | null {
+  switch (progress.kind) {
+    case 'no_worker':
+      return 'No worker of CustomersDot runs on this database: the sync waits for one (npm start)';
+    case 'queued':
+      return 'Waiting for its turn: the workers of CustomersDot send other syncs';
+    case 'unanswered':
+      return `Waiting for the answer of the API${newestRun === null ? '' : `; the run: ${newestRun}`}`;
+    case 'attempt': {
+      const { id, try: tries, state, message, retry_at } = progress.attempt;
+      if (state === 'started') return `Attempt ${id}, try ${tries}: sent`;
+      if (retry_at === null) return null; // the outcome follows
+      return `Attempt ${id}, try ${tries}: ${message ?? state}; again at ${retry_at}`;
+    }
   }
-  const { id, try: tries, state, message, retry_at } = progress.attempt;
-  if (state === 'started') return `Attempt ${id}, try ${tries}: sent`;
-  if (retry_at === null) return null; // the outcome follows
-  return oneLine(`Attempt ${id}, try ${tries}: ${message ?? state}; again at ${retry_at}`);
 }
 
-function describeOutcome(syncId: number, outcome: Outcome, isColoured: boolean): string[] {
+function describeOutcome(syncId: number, outcome: Outcome, link: RunLink, isColoured: boolean): string[] {
   if (outcome.kind === 'overtaken') {
     return [`Sync ${syncId}: ${paint('skipped', 'dim', isColoured)}, sync ${outcome.by} was sent instead`];
   }
   const { attempt } = outcome;
-  const { state, http_status, duration_ms, message, run_url } = attempt;
+  const { http_status, duration_ms, message, workflow_id, run_id } = attempt;
   const status = http_status === null ? 'no answer' : `HTTP ${http_status}`;
-  const title = paint(state, STATE_COLOURS[state], isColoured);
+  const { text, colour } = stateCell(attempt, 'retrying');
+  const run = link(workflow_id, run_id);
   return [
-    `Sync ${syncId}: ${title} (${status}, ${seconds(duration_ms ?? 0)})`,
+    `Sync ${syncId}: ${paint(text, colour, isColoured)} (${status}, ${seconds(duration_ms ?? 0)})`,
     ...(message === null ? [] : [`  ${oneLine(message)}`]),
     ...sectionLines(attempt),
-    ...(run_url === null ? [] : [`  Run: ${oneLine(run_url)}`]),
+    ...(run === null ? [] : [`  Run: ${oneLine(run)}`]),
   ];
 }
 

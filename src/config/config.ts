@@ -4,6 +4,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { z } from 'zod';
 import type { FailurePolicy } from '../domain/sync';
+import { anyPort, hostAndPort, httpUrl, number, oneOf, port, url, wholeNumber } from './fields';
 
 /** Everything that the environment decides. */
 export interface Config {
@@ -45,6 +46,8 @@ export interface Config {
   /** Milliseconds between a signal to stop and the end of taking requests. */
   shutdownDelayMs: number;
   logLevel: string;
+  /** Null: for people where standard output is a terminal, else for programs. */
+  logFormat: 'json' | 'pretty' | null;
   /** Where spans are sent to; null: nothing is traced. The rest of `OTEL_…` the exporter reads itself. */
   otlpEndpoint: string | null;
 }
@@ -65,47 +68,28 @@ export class ConfigError extends Error {
   readonly code = 'config_invalid';
 }
 
-const url = (...protocols: string[]) =>
-  z
-    .string()
-    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
-      error: `must be a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-    })
-    .optional();
-
-const wholeNumber = (from: number, to: number) =>
-  z
-    .string()
-    .refine((value) => /^\d+$/.test(value) && Number(value) >= from && Number(value) <= to, {
-      error: `must be a whole number from ${from} to ${to}`,
-    })
-    .transform(Number);
-
-const number = (from: number, to: number, fallback: number) => wholeNumber(from, to).default(fallback);
-
-const oneOf = <Value extends string>(values: readonly [Value, ...Value[]], fallback: NoInfer<Value>) =>
-  z.enum(values, { error: `must be one of ${values.join(', ')}` }).default(fallback);
+const databaseUrl = url('postgres:', 'postgresql:');
 
 const schema = z.object({
   HOST: z.string().default('127.0.0.1'),
-  PORT: number(0, 65_535, 3000),
-  ADMIN_PORT: wholeNumber(0, 65_535).optional(),
-  GITLAB_DATABASE_URL: url('postgres:', 'postgresql:'),
-  GITLAB_CI_DATABASE_URL: url('postgres:', 'postgresql:'),
-  CUSTOMERS_DOT_DATABASE_URL: url('postgres:', 'postgresql:'),
-  CUSTOMERS_DOT_PORT: number(0, 65_535, 3001),
+  PORT: port(3000),
+  ADMIN_PORT: anyPort.optional(),
+  GITLAB_DATABASE_URL: databaseUrl.optional(),
+  GITLAB_CI_DATABASE_URL: databaseUrl.optional(),
+  CUSTOMERS_DOT_DATABASE_URL: databaseUrl.optional(),
+  CUSTOMERS_DOT_PORT: port(3001),
   CUSTOMERS_DOT_CONCURRENCY: number(1, 100, 10),
   CUSTOMERS_DOT_MAX_ATTEMPTS: wholeNumber(1, 1_000).optional(),
   CUSTOMERS_DOT_RETRY_BASE_MS: number(1, 3_600_000, 2_000),
-  WORKER_PORT: number(0, 65_535, 3002),
+  WORKER_PORT: port(3002),
   WORKER_BUILD_ID: z.string().max(200, 'must not be longer than 200 characters').optional(),
-  PROVISION_API_URL: url('http:', 'https:'),
-  TEMPORAL_ADDRESS: z.string().optional(),
+  PROVISION_API_URL: httpUrl.optional(),
+  TEMPORAL_ADDRESS: hostAndPort.optional(),
   TEMPORAL_NAMESPACE: z.string().default('default'),
   TEMPORAL_CLI_PATH: z.string().optional(),
-  TEMPORAL_UI_URL: url('http:', 'https:'),
-  SUBSCRIPTION_PORTAL_URL: url('http:', 'https:'),
-  PROVISION_FAILURE_POLICY: oneOf(['compensate', 'independent'], 'compensate'),
+  TEMPORAL_UI_URL: httpUrl.optional(),
+  SUBSCRIPTION_PORTAL_URL: httpUrl.optional(),
+  PROVISION_FAILURE_POLICY: oneOf(['compensate', 'independent']).default('compensate'),
   PROVISION_WAIT_MS: number(100, 600_000, 10_000),
   SHUTDOWN_DELAY_MS: number(0, 10_000, 0),
   AUDIT_USER: z
@@ -113,9 +97,10 @@ const schema = z.object({
     .refine((value) => !value.includes(':'), { error: 'must not contain a colon' })
     .optional(),
   AUDIT_PASSWORD: z.string().optional(),
-  DATA_DIR: z.string().default('.data'),
-  OTEL_EXPORTER_OTLP_ENDPOINT: url('http:', 'https:'),
-  LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),
+  DATA_DIR: z.string().optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
+  LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  LOG_FORMAT: oneOf(['json', 'pretty']).optional(),
 });
 
 /**
@@ -135,9 +120,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     host: values.HOST,
     port: values.PORT,
     adminPort: adminPort(values.ADMIN_PORT, values.PORT),
-    gitlabDatabaseUrl: values.GITLAB_DATABASE_URL ?? null,
-    gitlabCiDatabaseUrl: values.GITLAB_CI_DATABASE_URL ?? null,
-    customersDotDatabaseUrl: values.CUSTOMERS_DOT_DATABASE_URL ?? null,
+    gitlabDatabaseUrl: withSslMode(values.GITLAB_DATABASE_URL, env['PGSSLMODE']),
+    gitlabCiDatabaseUrl: withSslMode(values.GITLAB_CI_DATABASE_URL, env['PGSSLMODE']),
+    customersDotDatabaseUrl: withSslMode(values.CUSTOMERS_DOT_DATABASE_URL, env['PGSSLMODE']),
     customersDot: {
       port: values.CUSTOMERS_DOT_PORT,
       concurrency: values.CUSTOMERS_DOT_CONCURRENCY,
@@ -155,10 +140,14 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     failurePolicy: values.PROVISION_FAILURE_POLICY,
     waitMs: values.PROVISION_WAIT_MS,
     audit: auditConfig(values.AUDIT_USER, values.AUDIT_PASSWORD),
-    dataDir: path.resolve(values.DATA_DIR),
-    cacheDir: path.join(env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'), 'namespace-provisioner'),
+    dataDir: values.DATA_DIR === undefined ? defaultDataDir() : path.resolve(values.DATA_DIR),
+    cacheDir: path.resolve(
+      env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'),
+      'namespace-provisioner',
+    ),
     shutdownDelayMs: values.SHUTDOWN_DELAY_MS,
     logLevel: values.LOG_LEVEL,
+    logFormat: values.LOG_FORMAT ?? null,
     otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
   };
 }
@@ -167,6 +156,27 @@ function adminPort(own: number | undefined, port: number): number | null {
   if (own === undefined) return null;
   if (own !== 0 && own === port) throw new ConfigError('ADMIN_PORT must be another port than PORT');
   return own;
+}
+
+/** The same place seen from src/config (tests) and dist/config (compiled). */
+const PROJECT = path.join(__dirname, '../..');
+
+/** `.data`: of the project anywhere in its folder, else of the folder where the command was called. */
+export function defaultDataDir(cwd = process.cwd()): string {
+  const isInProject = !path.relative(PROJECT, cwd).split(path.sep).includes('..');
+  return path.join(isInProject ? PROJECT : cwd, '.data');
+}
+
+/**
+ * node-postgres would look at PGSSLMODE for every connection, and the embedded server has no TLS. It is meant for the
+ * servers that are configured, so it becomes a part of their URLs.
+ */
+function withSslMode(value: string | undefined, sslMode: string | undefined): string | null {
+  if (value === undefined) return null;
+  const complete = new URL(value);
+  if (sslMode === undefined || complete.searchParams.has('sslmode')) return value;
+  complete.searchParams.set('sslmode', sslMode);
+  return complete.href;
 }
 
 function auditConfig(user: string | undefined, password: string | undefined): Config['audit'] {
@@ -181,6 +191,9 @@ function temporalConfig(env: Record<string, string>, namespace: string): Config[
   if (!('TEMPORAL_ADDRESS' in env) && !namesProfile) return null;
   try {
     const loaded = loadClientConnectConfig({ overrideEnvVars: env, disableFile: !namesProfile });
+    if (!hostAndPort.optional().safeParse(loaded.connectionOptions.address).success) {
+      throw new Error('the address must be host:port, without a user or a password');
+    }
     return { connectionOptions: loaded.connectionOptions, namespace: loaded.namespace ?? namespace };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -98,9 +98,6 @@ function tableProblems(name: string, needs: TableNeeds, table: FoundTable | unde
       ? []
       : [`table ${name} is missing: check that the URL names GitLab's database; ${VERSION}`];
   }
-  if (table.schema !== 'public') {
-    return [`${name} is found in schema ${table.schema} instead of public: check the role's search_path`];
-  }
   const writes = needs.inserts !== undefined || needs.updates !== undefined;
   return [
     ...Object.entries(needs.columns).flatMap(([column, type]) =>

@@ -2,7 +2,6 @@ import type { Pool } from 'pg';
 
 /** A table as PostgreSQL's catalogue has it, and what the current role may do with it. */
 export interface FoundTable {
-  schema: string;
   /** GitLab's trigger locks it against writes: it lives in another of GitLab's databases. */
   isLocked: boolean;
   mayDelete: boolean;
@@ -21,8 +20,7 @@ interface FoundColumn {
 }
 
 const TABLES = `
-  SELECT wanted.name AS "table", class.relnamespace::regnamespace::text AS schema,
-    has_table_privilege(class.oid, 'DELETE') AS "mayDelete",
+  SELECT wanted.name AS "table", has_table_privilege(class.oid, 'DELETE') AS "mayDelete",
     coalesce(has_sequence_privilege(sequence.name, 'USAGE'), true) AS "mayDraw",
     EXISTS (
       SELECT FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
@@ -47,8 +45,8 @@ export async function lookUpTables(pool: Pool, names: string[]): Promise<Map<str
   type Row = { table: string; column: string } & Omit<FoundTable, 'columns'> & FoundColumn;
   const { rows } = await pool.query<Row>(TABLES, [names]);
   const found = new Map<string, FoundTable>();
-  for (const { table, column, schema, isLocked, mayDelete, mayDraw, ...facts } of rows) {
-    const known = found.get(table) ?? { schema, isLocked, mayDelete, mayDraw, columns: new Map() };
+  for (const { table, column, isLocked, mayDelete, mayDraw, ...facts } of rows) {
+    const known = found.get(table) ?? { isLocked, mayDelete, mayDraw, columns: new Map() };
     found.set(table, known);
     known.columns.set(column, facts);
   }

@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LocalServerError, type LocalServerErrorCode } from './errors';
 import { writePidFile } from './pidFile';
 import { endProcess, type StopSignals } from './stopSignals';
+import { startWatched } from './watchedProcess';
 
 export interface ChildOptions {
   command: string;
@@ -17,8 +16,6 @@ export interface ChildOptions {
   /** Where the child is recorded while it runs; see `stopOrphan`. */
   pidFile: string;
   stopSignals: StopSignals;
-  /** The code of the error when the program cannot be executed. */
-  failureCode: LocalServerErrorCode;
   /** Everything the child prints is appended here. */
   logFile?: string;
 }
@@ -38,30 +35,14 @@ export interface Child {
 
 const KEPT_LINES = 12;
 
-/**
- * Starts a program in a process group of its own: a terminal's Ctrl-C then reaches this process only, which stops
- * its children in the right order. Rejects with a LocalServerError when the program cannot be executed.
- */
-export async function startChild(options: ChildOptions): Promise<Child> {
-  const { command, args, env, cwd, uid, gid, pidFile, logFile } = options;
-  const child = spawn(command, args, {
-    env,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    ...(cwd === undefined ? {} : { cwd }),
-    ...(uid === undefined ? {} : { uid }),
-    ...(gid === undefined ? {} : { gid }),
+/** Starts a program that ends with this process (`startWatched`), and records it in a file until it has ended. */
+export function startChild(options: ChildOptions): Child {
+  const { command, args, pidFile, stopSignals, logFile, ...settings } = options;
+  const child = startWatched(command, args, {
+    ...settings,
+    signals: stopSignals.map(({ signal }) => signal),
   });
-  if (child.pid === undefined) {
-    const cause = await new Promise<Error>((resolve) => child.once('error', resolve));
-    // The system says the same when the file is there but the C library that it was built for is not.
-    const hint =
-      existsSync(command) && cause.message.endsWith('ENOENT') ? ' (it needs glibc, which Alpine lacks)' : '';
-    throw new LocalServerError(options.failureCode, `cannot run ${command}: ${cause.message}${hint}`, {
-      cause,
-    });
-  }
-  const pid = child.pid;
+  const { pid } = child;
   writePidFile(pidFile, pid);
 
   const log = logFile === undefined ? null : createWriteStream(logFile, { flags: 'a' });
@@ -100,7 +81,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     return gone;
   };
   const end = async () => {
-    if (alive) await endProcess(pid, options.stopSignals, goneWithin);
+    if (alive) await endProcess(pid, stopSignals, goneWithin);
     await rm(pidFile, { force: true });
   };
   return {

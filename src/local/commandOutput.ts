@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { text } from 'node:stream/consumers';
+import { startWatched } from './watchedProcess';
 
 /**
  * Runs a program to its end and returns what it printed on stdout. Rejects when it cannot be run, exits with an
@@ -11,18 +11,23 @@ export async function commandOutput(
   env: NodeJS.ProcessEnv,
   timeoutMs: number,
 ): Promise<string> {
-  try {
-    const { stdout } = await promisify(execFile)(command, args, {
-      env,
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL',
-    });
-    return stdout;
-  } catch (error) {
-    const { killed, stderr, message } = error as Error & { killed?: boolean; stderr?: string };
-    const reason = killed
-      ? `no answer within ${timeoutMs / 1000} s`
-      : stderr?.trim().split('\n').pop() || message;
-    throw new Error(`${command} ${args.slice(0, 3).join(' ')}: ${reason}`, { cause: error });
-  }
+  const child = startWatched(command, args, { env, signals: ['SIGTERM'] });
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    process.kill(-child.pid, 'SIGKILL');
+  }, timeoutMs);
+  const ended = new Promise<string>((resolve) =>
+    child.once('close', (code, signal) => resolve(code === null ? `${signal}` : `exit code ${code}`)),
+  );
+  const [stdout, stderr, end] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  clearTimeout(timer);
+  if (end === 'exit code 0') return stdout;
+  const said = stderr
+    .trim()
+    .split('\n')
+    .pop()
+    ?.replace(/^.*: exec: /, ''); // how the shell begins, if it is not found
+  const reason = isLate ? `no answer within ${timeoutMs / 1000} s` : said || end;
+  throw new Error(`${command} ${args.slice(0, 3).join(' ')}: ${reason}`);
 }

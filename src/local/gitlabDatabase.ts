@@ -7,6 +7,9 @@ import { createTables, gitlabFacts, type GitlabVersion } from './gitlabTables';
 /** The same place seen from src/local (tests) and dist/local (compiled). */
 const DEMO = path.join(__dirname, '../../sql/gitlab/demo.sql');
 
+/** What another process does here takes a second. */
+const LOCK_TIMEOUT_MS = 30_000;
+
 /** Any number: it only has to be the same in every process that prepares the database. */
 const ADVISORY_LOCK = 7_110_418;
 
@@ -15,7 +18,7 @@ const ADVISORY_LOCK = 7_110_418;
  * catalogue and a demo group. Existing rows stay as they are. One transaction; two processes take turns.
  */
 export async function prepareGitlabDatabase(url: string, version: GitlabVersion = '19.5'): Promise<void> {
-  const client = new Client({ connectionString: url });
+  const client = new Client({ connectionString: url, lock_timeout: LOCK_TIMEOUT_MS });
   client.on('error', () => undefined); // the query that is running reports it
   await client.connect();
   try {

@@ -14,8 +14,11 @@ export async function freePort(preferred: number, host: string): Promise<number>
 }
 
 /**
- * Starts a server on free ports, one for each preferred one. Where somebody else took a port just before the server
- * could bind it, tries again with another.
+ * Starts a server on free ports: for each preferred one that one, or else the next above it that is free. Ports of the
+ * system's choice are also given to outgoing connections: at the next start, one of these may be taken by such.
+ * Tries again where another process was faster than the server, or where the server got in its own way: it takes further
+ * ports for itself, possibly one of these.
+ * @param preferred 0: any port
  */
 export async function startOnFreePorts<T>(
   preferred: readonly number[],
@@ -27,21 +30,36 @@ export async function startOnFreePorts<T>(
     try {
       return await start(ports);
     } catch (error) {
-      const free = await Promise.all(ports.map(async (port) => (await freePort(port, host)) === port));
-      if (free.every(Boolean) || attempt === 3) throw error;
+      const isTaken = PORT_TAKEN.test((error as Error).message) || !(await areFree(ports, host));
+      if (!isTaken || attempt === 5) throw error;
     }
   }
+}
+
+/** What PostgreSQL, Temporal and Node say when they cannot listen. */
+const PORT_TAKEN = /address already in use|EADDRINUSE/i;
+
+async function areFree(ports: readonly number[], host: string): Promise<boolean> {
+  const free = await Promise.all(ports.map(async (port) => (await freePort(port, host)) === port));
+  return free.every(Boolean);
 }
 
 async function distinctFreePorts(preferred: readonly number[], host: string): Promise<number[]> {
   const ports = new Set<number>();
   for (const wanted of preferred) {
-    let port = await freePort(wanted, host);
-    while (ports.has(port)) port = await freePort(0, host);
+    let candidate = wanted;
+    let port = await freePort(candidate, host);
+    while (ports.has(port) || (candidate !== 0 && port !== candidate)) {
+      candidate = candidate !== 0 && candidate < wanted + NEAR ? candidate + 1 : 0;
+      port = await freePort(candidate, host);
+    }
     ports.add(port);
   }
   return [...ports];
 }
+
+/** So many ports above the preferred one are tried. */
+const NEAR = 20;
 
 function bindOnce(port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -1,15 +1,16 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, realpath, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { startChild, type Child } from './childProcess';
 import { LocalServerError } from './errors';
+import { ensureFolder } from './folder';
 import { stopOrphan } from './pidFile';
 import { startOnFreePorts } from './ports';
 import { postgresBinaries } from './postgresBinaries';
 import { ensureCluster, POSTGRES_ENV } from './postgresCluster';
 import { asUser, postgresUser } from './postgresUser';
-import { processInfo } from './processInfo';
+import { workingDirectory } from './processInfo';
 import type { StopSignals } from './stopSignals';
 
 export interface PostgresOptions {
@@ -50,24 +51,23 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   const dataDir = path.resolve(options.dataDir);
   const binaries = await postgresBinaries();
   const user = await postgresUser();
-  await mkdir(dataDir, { recursive: true });
+  await ensureFolder(dataDir);
   options.onProgress?.(`starting PostgreSQL (data in ${dataDir})`);
 
   const pidFile = path.join(dataDir, 'pg.pid');
-  await stopOrphan(pidFile, (line) => line.includes(`-D ${path.join(dataDir, 'pg')} `), STOP_SIGNALS);
+  await stopOrphan(pidFile, STOP_SIGNALS);
   const { directory, password } = await ensureCluster(dataDir, binaries, user);
-  await removeStaleLock(directory);
+  await releaseStaleLock(directory);
 
   const { child, port, url } = await startOnFreePorts([options.port ?? 5432], HOST, async ([port = 0]) => {
     const args = ['-D', directory, ...settingFlags(port, options.settings ?? {})];
     const paths = [binaries.postgres, path.join(binaries.root, 'lib'), directory];
-    const child = await startChild({
+    const child = startChild({
       ...(await asUser(user, binaries.postgres, args, paths)),
       env: POSTGRES_ENV,
       cwd: directory,
       pidFile,
       stopSignals: STOP_SIGNALS,
-      failureCode: 'POSTGRES_UNAVAILABLE',
       ...(options.logFile === undefined ? {} : { logFile: options.logFile }),
     });
     const url = (database: string) =>
@@ -93,15 +93,15 @@ function settingFlags(port: number, extra: Record<string, string>): string[] {
 }
 
 /**
- * PostgreSQL does not start while the pid in its lock file belongs to a live process of the same user. After a
- * container restart that is easily another program: then the lock is stale.
+ * PostgreSQL does not start while the pid in its lock file belongs to a live process of the same user. After a restart that
+ * is easily another program, another PostgreSQL even; a server of this folder works in it. A lock with the pid of its own
+ * parent, which we are, PostgreSQL takes for stale, and still looks whether a backend of the former server lives.
  */
-async function removeStaleLock(directory: string): Promise<void> {
+async function releaseStaleLock(directory: string): Promise<void> {
   const lock = path.join(directory, 'postmaster.pid');
   const text = await readFile(lock, 'utf8').catch(() => null);
-  if (text === null) return;
-  const holder = await processInfo(Number.parseInt(text, 10));
-  if (holder === null || !holder.commandLine.includes('postgres')) await rm(lock, { force: true });
+  if (text === null || workingDirectory(Number.parseInt(text, 10)) === (await realpath(directory))) return;
+  await writeFile(lock, text.replace(/^\d*/, String(process.pid)));
 }
 
 /** Asks with our own password, so that another server that took the port meanwhile is not mistaken for ours. */

@@ -1,5 +1,6 @@
 import { chmod, lstat, readFile, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
+import { commandOutput } from './commandOutput';
 import { LocalServerError } from './errors';
 
 export interface PostgresBinaries {
@@ -32,6 +33,14 @@ export async function postgresBinaries(): Promise<PostgresBinaries> {
       { cause: error },
     );
   }
+  // The system says the same when the file is there but the C library that it was built for is not.
+  await commandOutput(binaries.postgres, ['--version'], {}, 20_000).catch((error: Error) => {
+    throw new LocalServerError(
+      'POSTGRES_UNAVAILABLE',
+      `the embedded PostgreSQL does not run here (it needs glibc, which Alpine lacks): ${error.message}`,
+      { cause: error },
+    );
+  });
   return binaries;
 }
 

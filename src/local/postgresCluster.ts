@@ -32,8 +32,7 @@ export async function ensureCluster(
 ): Promise<PostgresCluster> {
   const directory = path.join(dataDir, 'pg');
   const passwordFile = path.join(dataDir, 'pg-password');
-  const isInitdb = (commandLine: string) => commandLine.includes(`--pgdata=${directory}.tmp`);
-  await stopOrphan(`${directory}.initdb.pid`, isInitdb, INITDB_SIGNALS);
+  await stopOrphan(`${directory}.initdb.pid`, INITDB_SIGNALS);
   if (await exists(directory)) return { directory, password: await readPassword(passwordFile) };
 
   const password = randomBytes(24).toString('hex');
@@ -70,13 +69,12 @@ async function initdb(
     '--no-instructions',
   ];
   const paths = [binaries.initdb, path.join(binaries.root, 'lib'), target];
-  const child = await startChild({
+  const child = startChild({
     ...(await asUser(user, binaries.initdb, args, paths)),
     env: POSTGRES_ENV,
     cwd: target,
     pidFile: target.replace(/\.tmp$/, '.initdb.pid'),
     stopSignals: INITDB_SIGNALS,
-    failureCode: 'POSTGRES_UNAVAILABLE',
   });
   const code = await child.exited;
   await child.stop();

@@ -1,49 +1,58 @@
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, readlinkSync } from 'node:fs';
 
 export interface ProcessInfo {
   parentPid: number;
-  /** The arguments, joined by spaces. */
-  commandLine: string;
+  /** When it began. Together with its pid it names this process and no later one, also after a restart of the machine. */
+  began: string;
 }
 
 /**
  * What runs under `pid`, or null when nothing does. A zombie counts as nothing: in a container without an
  * init process nobody may ever reap it, but it holds no files and no ports.
  */
-export async function processInfo(pid: number): Promise<ProcessInfo | null> {
-  return process.platform === 'linux' ? fromProc(pid) : fromPs(pid);
-}
-
-async function fromProc(pid: number): Promise<ProcessInfo | null> {
+export function processInfo(pid: number): ProcessInfo | null {
   try {
-    const [commandLine, stat] = await Promise.all([
-      readFile(`/proc/${pid}/cmdline`, 'utf8'),
-      readFile(`/proc/${pid}/stat`, 'utf8'),
-    ]);
-    if (commandLine === '') return null;
-    // "pid (name) state parent …": the name may itself hold spaces and parentheses.
-    const parentPid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-    return { parentPid, commandLine: commandLine.split('\0').join(' ').trim() };
+    return process.platform === 'linux' ? fromProc(pid) : fromPs(pid);
   } catch {
     return null;
   }
 }
 
-async function fromPs(pid: number): Promise<ProcessInfo | null> {
+/** The folder that a process works in; null: it has ended, or is none of ours to ask. */
+export function workingDirectory(pid: number): string | null {
   try {
-    const { stdout } = await promisify(execFile)('ps', [
-      '-ww',
-      '-o',
-      'ppid=,stat=,command=',
-      '-p',
-      String(pid),
-    ]);
-    const match = /^\s*(\d+)\s+(\S+)\s+(.*)$/m.exec(stdout);
-    if (match === null || match[2]?.startsWith('Z')) return null;
-    return { parentPid: Number(match[1]), commandLine: match[3] ?? '' };
+    if (process.platform === 'linux') return readlinkSync(`/proc/${pid}/cwd`);
+    const found = execFileSync('/usr/sbin/lsof', ['-a', '-d', 'cwd', '-Fn', '-p', String(pid)]);
+    return /^n(.*)$/m.exec(found.toString())?.[1] ?? null;
   } catch {
     return null;
   }
+}
+
+function fromProc(pid: number): ProcessInfo | null {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // "pid (name) state parent …": the name may itself hold spaces and parentheses.
+  const [state = '', parentPid, ...others] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if ('ZX'.includes(state)) return null;
+  const ticksSinceBoot = others[17];
+  return { parentPid: Number(parentPid), began: `${bootId()} ${ticksSinceBoot}` };
+}
+
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return ''; // some sandboxes have none
+  }
+}
+
+function fromPs(pid: number): ProcessInfo | null {
+  const stdout = execFileSync('ps', ['-o', 'ppid=,stat=,lstart=', '-p', String(pid)], {
+    encoding: 'utf8',
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
+  });
+  const match = /^\s*(\d+)\s+(\S+)\s+(.*\S)\s*$/.exec(stdout);
+  if (match === null || match[2]?.startsWith('Z')) return null;
+  return { parentPid: Number(match[1]), began: match[3] ?? '' };
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { sha256OfFile } from './fileHash';
 import { usableServerVersion } from './temporalVersion';
@@ -22,7 +22,7 @@ export async function cachedCli(cacheDir: string, version: string): Promise<stri
 }
 
 /**
- * Puts a CLI into the cache and returns its path. `fetch` gets an empty directory of its own on the same file
+ * Puts a CLI into the cache, whose folder is there, and returns its path. `fetch` gets an empty directory of its own on the same file
  * system and returns the path of the executable in it, which must run before it is moved to its place. So two
  * processes do not disturb each other, and a download that was cut off is never used.
  */
@@ -31,7 +31,6 @@ export async function addToCache(
   version: string,
   fetch: (directory: string) => Promise<string>,
 ): Promise<string> {
-  await mkdir(cacheDir, { recursive: true });
   await removeAbandoned(cacheDir);
   const directory = await mkdtemp(path.join(cacheDir, TEMPORARY));
   try {

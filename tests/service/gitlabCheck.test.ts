@@ -119,21 +119,6 @@ describe('provisioner check names each difference in one line', () => {
     expect(out).toContain('error: the role may not use the sequence of gitlab_subscriptions');
   });
 
-  test('a table that search_path finds elsewhere', async () => {
-    const url = await database('check_path');
-    await execute(
-      url,
-      `CREATE SCHEMA decoy; CREATE TABLE decoy.plans (LIKE public.plans INCLUDING ALL);
-       CREATE ROLE check_path LOGIN SUPERUSER PASSWORD 'secret';
-       ALTER ROLE check_path IN DATABASE check_path SET search_path = decoy, public`,
-    );
-    const GITLAB_DATABASE_URL = url.replace(/\/\/.*@/, '//check_path:secret@');
-    const { out } = await provisioner(['check'], { GITLAB_DATABASE_URL });
-    expect(out).toMatch(
-      /^error: plans is found in schema decoy instead of public: check the role's search_path$/m,
-    );
-  });
-
   test('an unknown plan or add-on is a warning: only syncs that ask for it are refused', async () => {
     const GITLAB_DATABASE_URL = await database('check_unknown');
     await execute(

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { AUDITOR, environmentVariable, type TestEnvironment } from './environment';
 import { installFaults } from './faults';
@@ -8,6 +8,7 @@ import { startServiceProcess } from './serviceProcess';
 import { createTemporalNamespace } from './temporalServer';
 import globalTeardown from './globalTeardown';
 import { running } from './running';
+import { LOG_FOLDER } from './testLog';
 
 /** Jest runs a file of set-up once for all projects that name it. */
 export default () => setUp('19.5');
@@ -27,6 +28,7 @@ export async function setUp(schema: GitlabVersion): Promise<void> {
 
 async function startAll(schema: GitlabVersion): Promise<void> {
   if (!running.servers) {
+    await rm(LOG_FOLDER, { recursive: true, force: true });
     running.servers = await startServers();
     running.stops.push(running.servers.stop);
   }

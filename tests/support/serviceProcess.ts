@@ -2,6 +2,7 @@ import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_p
 import { once } from 'node:events';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { keepLog } from './testLog';
 
 const MAIN = path.join(__dirname, '../../dist/cli/main.js');
 
@@ -30,8 +31,9 @@ export function startServiceProcess(
   env: Record<string, string>,
   args: string[] = [],
   main = MAIN,
+  node = process.execPath,
 ): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [main, 'start', ...args], {
+  const child = spawn(node, [main, 'start', ...args], {
     env: {
       PATH: process.env['PATH'] ?? '',
       HOME: process.env['HOME'] ?? '',
@@ -42,17 +44,29 @@ export function startServiceProcess(
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  return untilUp(child);
+  return untilUp(child, path.basename(env['DATA_DIR'] ?? ''));
 }
 
-/** Waits until a process that runs the service says that it is up. */
+/**
+ * Waits until a process that runs the service says that it is up.
+ *
+ * @param name what its kept log is called
+ */
 export async function untilUp(
   child: ChildProcessByStdio<Writable | null, Readable, Readable>,
+  name = '',
 ): Promise<ServiceProcess> {
   let progress = '';
   let log = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (log += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (progress += text));
+  const keep = (text: string) => keepLog(`service.${name}`, text);
+  child.stdout
+    .setEncoding('utf8')
+    .on('data', (text: string) => keep(text))
+    .on('data', (text: string) => (log += text));
+  child.stderr
+    .setEncoding('utf8')
+    .on('data', (text: string) => keep(text))
+    .on('data', (text: string) => (progress += text));
   const ended = once(child, 'exit');
   // One that neither comes up nor ends must not hold a suite.
   const patience = setTimeout(() => child.kill('SIGKILL'), START_LIMIT_MS);

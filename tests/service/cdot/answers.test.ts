@@ -58,7 +58,6 @@ test('200 completes the attempt, which keeps the answer, the run and the ids', a
   const headers = {
     'x-provision-workflow-id': 'provision:1',
     'x-provision-run-id': 'run-1',
-    'x-provision-workflow-url': 'http://temporal.example/run-1',
   };
   const { attempts, posts, sync } = await sendTo(json(200, SUCCESS, headers));
   expect(attempts).toMatchObject([
@@ -69,7 +68,6 @@ test('200 completes the attempt, which keeps the answer, the run and the ids', a
       payload: SUCCESS.payload,
       workflow_id: 'provision:1',
       run_id: 'run-1',
-      run_url: 'http://temporal.example/run-1',
       retry_at: null,
       try: 1,
       correlation_id: posts[0]?.headers['x-request-id'],

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from 'pg';
 import type { AuditedSync } from '../../../src/cdot/audit';
 import { findRuntime } from '../../../src/cli/runtimeFile';
 import { freePort } from '../../../src/local/ports';
@@ -112,6 +113,44 @@ describe('provisioner sync --wait', () => {
     expect(await cdot.syncs(namespace)).toEqual([]);
   });
 
+  test('a namespace may be given by its path, in GitLab’s database', async () => {
+    const namespace = await gitlab.createNamespace();
+    const [row] = await gitlab.rows<{ path: string }>(`SELECT path FROM namespaces WHERE id = ${namespace}`);
+    const GITLAB_DATABASE_URL = gitlab.service.databaseUrl;
+    const { code, out } = await cdot.command(['sync', row?.path ?? '', '-', '--wait'], '{}', {
+      GITLAB_DATABASE_URL,
+    });
+    expect([code, out]).toEqual([0, expect.stringContaining(`of namespace ${namespace}: new`)]);
+    const listed = await cdot.command(['syncs', row?.path ?? '', '--json'], '', { GITLAB_DATABASE_URL });
+    expect(JSON.parse(listed.out)).toMatchObject([{ namespace_id: namespace }]);
+    expect(await cdot.command(['syncs', 'no-such/group'], '', { GITLAB_DATABASE_URL })).toMatchObject({
+      code: 1,
+      err: 'provisioner: There is no namespace no-such/group\n',
+    });
+    // Where only CustomersDot's database is known, there is nothing to look into.
+    expect(await cdot.command(['syncs', 'no-such/group'])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(
+        /^provisioner: no-such\/group cannot be looked up: GITLAB_DATABASE_URL is not set/,
+      ),
+    });
+  });
+
+  test('says what it waits for, with a link to the run', async () => {
+    const namespace = await gitlab.createNamespace();
+    const locker = new Client({ connectionString: gitlab.service.databaseUrl });
+    await locker.connect();
+    await locker.query('BEGIN');
+    await locker.query('SELECT FROM namespaces WHERE id = $1 FOR UPDATE', [namespace]);
+    const waiting = cdot.startCommand(['sync', namespace, '-', '--wait'], JSON.stringify(FULL));
+    await eventually(async () => waiting.err().includes('Waiting'));
+    const page = `http://temporal.example/namespaces/${gitlab.service.temporalNamespace}/workflows/provision%3A${namespace}`;
+    expect(waiting.err()).toMatch(/^Attempt \d+, try 1: sent\n/);
+    expect(waiting.err()).toContain(`Waiting for the answer of the API; the run: ${page}\n`);
+    await locker.end();
+    expect(await waiting.ended).toMatchObject({ code: 0 });
+  });
+
   test('a namespace that is no number and a file that is not there', async () => {
     expect(await cdot.command(['sync', 'demo', '-'])).toMatchObject({ code: 1 });
     const { code, err } = await cdot.command(['sync', '1', '/nowhere.json']);
@@ -120,6 +159,7 @@ describe('provisioner sync --wait', () => {
 });
 
 test('provisioner syncs lists what was recorded, what changed and what came of it', async () => {
+  const { temporalNamespace } = gitlab.service;
   const namespace = await gitlab.createNamespace();
   for (const seats of [1, 3]) {
     await cdot.record(namespace, attrs(seats));
@@ -134,13 +174,14 @@ test('provisioner syncs lists what was recorded, what changed and what came of i
   expect(text).not.toContain('\u001b');
 
   const { out } = await cdot.command(['syncs', namespace, '--json']);
-  const syncs = JSON.parse(out) as AuditedSync[];
+  const syncs = JSON.parse(out) as (AuditedSync & { attempts: { run_url: string }[] })[];
   expect(syncs).toMatchObject([
     { namespace_id: namespace, attrs: attrs(1), changes: null, attempts: [{ state: 'completed' }] },
     { attrs: attrs(3), changes: [{ path: 'base_product.seats', before: 1, after: 3 }] },
   ]);
   const [attempt] = syncs[1]?.attempts ?? [];
   expect(attempt).toMatchObject({ http_status: 200, message: null, workflow_id: `provision:${namespace}` });
+  expect(attempt?.run_url).toContain(`http://temporal.example/namespaces/${temporalNamespace}/`);
   expect(attempt?.run_url).toContain(attempt?.run_id);
   expect(JSON.parse((await cdot.command(['syncs', namespace, '--failed', '--json'])).out)).toEqual([]);
 });
@@ -226,9 +267,10 @@ test('a sync waits for a worker where none runs, and says so', async () => {
   const alone = await CustomersDot.create('cdot_alone');
   const waiting = alone.command(['sync', '1', '-', '--wait'], '{}');
   await eventually(async () => (await alone.syncs('1')).length === 1);
-  await alone.start({ PROVISION_API_URL: 'http://127.0.0.1:1', CUSTOMERS_DOT_MAX_ATTEMPTS: '1' });
+  const nobody = `http://127.0.0.1:${await freePort(0, '127.0.0.1')}`;
+  await alone.start({ PROVISION_API_URL: nobody, CUSTOMERS_DOT_MAX_ATTEMPTS: '1' });
   const { code, out, err } = await waiting;
   expect(err).toContain('No worker of CustomersDot runs on this database');
-  expect([code, out]).toEqual([1, expect.stringContaining('failed (no answer')]);
+  expect([code, out]).toEqual([1, expect.stringContaining('given up (no answer')]);
   await alone.close();
 });

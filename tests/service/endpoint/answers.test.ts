@@ -269,7 +269,7 @@ describe('without a token are answered', () => {
     expect(status).toBe(200);
     expect(JSON.parse(text)).toEqual({
       status: 'ok',
-      checks: { gitlab_database: 'ok', temporal: 'ok', worker: 'ok' },
+      checks: { gitlab_database: 'ok', gitlab_schema: 'ok', temporal: 'ok', worker: 'ok' },
     });
   });
 

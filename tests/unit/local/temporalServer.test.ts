@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { access, writeFile } from 'node:fs/promises';
+import { access, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { commandOutput } from '../../../src/local/commandOutput';
 import {
@@ -7,7 +7,7 @@ import {
   type LocalTemporalServer,
   type TemporalServerOptions,
 } from '../../../src/local/temporalServer';
-import { CHECKOUT, Cleanup, isRunning, startInKilledProcess, testCli } from './support';
+import { CHECKOUT, Cleanup, hasEnded, isRunning, startInKilledProcess, testCli } from './support';
 
 const cleanup = new Cleanup();
 let cli: string;
@@ -50,7 +50,7 @@ describe('startTemporalServer', () => {
     }
     await temporal(first, ...START, '-n', 'other');
     await first.stop();
-    expect(await isRunning(first.pid)).toBe(false);
+    expect(isRunning(first.pid)).toBe(false);
 
     const second = await start({ dbFile, namespaces: ['other'] });
     expect(await temporal(second, 'workflow', 'describe', '-w', 'kept', '-n', 'other')).toMatch(/RunId/);
@@ -68,7 +68,7 @@ describe('startTemporalServer', () => {
     for (const server of servers) expect((await fetch(server.uiUrl ?? '')).status).toBe(200);
   });
 
-  it('stops the server of a killed process and keeps its workflows', async () => {
+  it('ends with the process that started it, even if that is killed, and keeps its workflows', async () => {
     const dbFile = path.join(await cleanup.directory(), 'temporal.db');
     const options = { cli, dbFile, port: 0, uiPort: null };
     const orphan = await startInKilledProcess(
@@ -77,14 +77,42 @@ describe('startTemporalServer', () => {
       options,
       CHECKOUT,
       async (alive) => {
-        expect(await isRunning(alive.pid)).toBe(true);
         await temporal(alive, ...START);
       },
     );
 
+    expect(await hasEnded(orphan.pid, 10_000)).toBe(true);
     const server = await start({ dbFile });
-    expect(await isRunning(orphan.pid)).toBe(false);
     expect(await temporal(server, 'workflow', 'describe', '-w', 'kept')).toMatch(/RunId/);
+  });
+
+  it('keeps its data in the folder that it was told, whatever characters are in that name', async () => {
+    const folder = path.join(await cleanup.directory(), "%41 b#c?d'e");
+    await start({ dbFile: path.join(folder, 'temporal.db') });
+    expect(await readdir(folder)).toContain('temporal.db');
+    expect(await readdir(path.dirname(folder))).toEqual([path.basename(folder)]);
+  });
+
+  it('tries again when the server gets in the way of its own ports', async () => {
+    const directory = await cleanup.directory();
+    // The real one, which for once finds a port taken that nobody else has.
+    const stumbling = path.join(directory, 'temporal');
+    const message = `Error: can't set frontend port 7233: listen tcp 127.0.0.1:7233: bind: address already in use`;
+    await writeFile(
+      stumbling,
+      `#!/bin/sh
+if [ "$2" = start-dev ] && [ ! -e '${directory}/tried' ]; then
+  touch '${directory}/tried'
+  echo "${message}" >&2
+  exit 1
+fi
+exec '${cli}' "$@"
+`,
+      { mode: 0o755 },
+    );
+    const server = await start({ cli: stumbling, dbFile: path.join(directory, 'temporal.db') });
+    expect(await temporal(server, 'operator', 'cluster', 'health')).toContain('SERVING');
+    expect(await readdir(directory)).toContain('tried');
   });
 
   it('refuses a file that a live server uses', async () => {

@@ -12,6 +12,13 @@ import { startServiceProcess, type ServiceProcess } from '../../../support/servi
 
 const MAIN = path.join(__dirname, '../../../../dist/cli/main.js');
 
+/** How a command ended. */
+export interface Ended {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
 /** CustomersDot's database of one test file, and processes that work on it. */
 export class CustomersDot {
   private readonly processes: ServiceProcess[] = [];
@@ -99,17 +106,27 @@ export class CustomersDot {
   }
 
   /** Runs a command on this database to its end. */
-  async command(args: string[], input = ''): Promise<{ code: number | null; out: string; err: string }> {
+  command(args: string[], input = '', environment: Record<string, string> = {}): Promise<Ended> {
+    return this.startCommand(args, input, environment).ended;
+  }
+
+  /** Starts a command on this database. */
+  startCommand(
+    args: string[],
+    input = '',
+    environment: Record<string, string> = {},
+  ): { err: () => string; ended: Promise<Ended> } {
+    const inherited = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' };
     const child = spawn(process.execPath, [MAIN, ...args], {
-      env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...this.environment },
+      env: { ...inherited, ...this.environment, ...environment },
     });
     child.stdin.end(input);
     let out = '';
     let err = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
-    await once(child, 'close');
-    return { code: child.exitCode, out, err };
+    const ended = once(child, 'close').then(() => ({ code: child.exitCode, out, err }));
+    return { err: () => err, ended };
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,50 @@
+import { closeSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+
+/** When a service is to end. */
+export interface Ending {
+  /** Resolves with the exit code. */
+  ended: Promise<number>;
+  end(code: number): void;
+}
+
+const LOOK_EVERY_MS = 1_000;
+
+/**
+ * Ends a service on a signal to stop (Ctrl-C, SIGTERM, a closed terminal), and when nobody reads what it prints. Writing
+ * goes on without a reader: there is still something to stop.
+ * @param outputs where it writes to
+ */
+export function watchForEnding(outputs: readonly Pick<Writable, 'on'>[]): Ending {
+  let end: (code: number) => void = () => undefined;
+  const ended = new Promise<number>((resolve) => (end = resolve));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end(0));
+  for (const output of outputs) output.on('error', (error) => hasNoReader(error) && end(0));
+  return { ended, end };
+}
+
+/** Whether writing failed because the reader or the terminal is gone. */
+export function hasNoReader({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'EPIPE' || code === 'EIO';
+}
+
+/** Ends a service when the process that started it has ended: it gets another parent then. */
+export function endWithParent({ end }: Ending): void {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && end(0), LOOK_EVERY_MS).unref();
+}
+
+/**
+ * Ends this process. At its end Node sets a terminal back to what it was at the start, and crashes where that is gone by
+ * then, unless the process has closed it.
+ */
+export function exit(code: number): never {
+  for (const descriptor of [0, 1, 2]) {
+    try {
+      closeSync(descriptor);
+    } catch {
+      // it was never open
+    }
+  }
+  process.exit(code);
+}

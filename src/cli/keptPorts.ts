@@ -1,0 +1,42 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+
+const port = (fallback: number) => z.int().min(1).max(65_535).catch(fallback);
+
+/** Where the servers of a data directory listen. */
+const schema = z.object({ postgres: port(5432), temporal: port(7233), temporalUi: port(8233) });
+type Ports = z.output<typeof schema>;
+
+const NAMES = { postgres: 'PostgreSQL', temporal: 'Temporal', temporalUi: "Temporal's UI" };
+
+const fileIn = (dataDir: string) => path.join(dataDir, 'ports.json');
+
+/** The ports of the last start, as other programs were told these; the usual ones where there was none. */
+export async function keptPorts(dataDir: string): Promise<Ports> {
+  const text = await readFile(fileIn(dataDir), 'utf8').catch(() => '{}');
+  return schema.parse(jsonOf(text));
+}
+
+/** Keeps the ports that servers have now, and says which are others than before. */
+export async function keepPorts(
+  dataDir: string,
+  ports: Partial<Ports>,
+  onProgress: (line: string) => void,
+): Promise<void> {
+  const before = await keptPorts(dataDir);
+  for (const name of Object.keys(ports) as (keyof Ports)[]) {
+    if (ports[name] === before[name]) continue;
+    onProgress(`port ${before[name]} is taken: ${NAMES[name]} listens on ${ports[name]} from now on`);
+  }
+  await writeFile(fileIn(dataDir), `${JSON.stringify({ ...before, ...ports })}\n`);
+}
+
+/** A file that was cut off says nothing. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
