@@ -33,8 +33,9 @@ export function openActivities(pool: Pool): Activities {
   return createActivities({
     pool,
     policy: 'compensate',
-    searchable: false,
+    findSearchAttributes: () => Promise.resolve([]),
     onAnswer: () => undefined,
+    onTrouble: () => undefined,
     billableMembers: (subscription) => subscription.seats_in_use,
     log,
     metrics,

@@ -1,13 +1,14 @@
 import { Context } from '@temporalio/activity';
 import { admitRun, findUnfinishedRun, type RunIdentity } from '../db/fence';
 import { findSteps, recordSteps, type LedgerEntry } from '../db/ledger';
-import { findNamespaceById } from '../db/namespaces';
+import { holdNamespace } from '../db/namespaces';
 import { withTransaction, type Tx } from '../db/pool';
 import { askedSections } from '../domain/askedSections';
 import type { SectionEntries } from '../domain/failures';
 import { checkNamespace } from '../domain/namespaceRules';
 import type { Admission, Opening, StepInput } from '../domain/sync';
 import { invalidRequestFailure } from '../temporal/failures';
+import { checkStillThere } from './applySections';
 import type { ActivityDependencies } from './dependencies';
 import { withSecondTry } from './lostRace';
 import { inputOf, runIdentity } from './runIdentity';
@@ -58,9 +59,9 @@ export async function admit(
   input: StepInput,
   run: RunIdentity,
 ): Promise<Admitted | null> {
-  const { searchable, billableMembers } = deps;
+  const { billableMembers } = deps;
   const [namespace, unfinishedRun, steps] = await Promise.all([
-    findNamespaceById(tx, input.namespace_id),
+    holdNamespace(tx, input.namespace_id),
     findUnfinishedRun(tx, run),
     findSteps(tx, run, null),
   ]);
@@ -72,9 +73,10 @@ export async function admit(
   const { provision, policy } = input;
   const plans = policy === 'compensate' ? planAhead(askedSections(provision), provision, context) : {};
   const [{ supersededBy }, entries] = await Promise.all([fence, refusals(plans)]);
+  if (entries) await checkStillThere(tx, run);
   if (supersededBy === undefined && unfinishedRun !== null) reportUnfinished(deps, run, unfinishedRun);
 
-  const common = { input, searchable, unfinishedRun };
+  const common = { input, unfinishedRun };
   const admission: Admission =
     supersededBy !== undefined
       ? { ...common, outcome: 'superseded', by: supersededBy }

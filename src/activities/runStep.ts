@@ -3,23 +3,24 @@ import { withTransaction, type Tx } from '../db/pool';
 import { passFence } from '../db/fence';
 import { findSteps, recordSteps, type LedgerChange, type LedgerEntry, type RecordedStep } from '../db/ledger';
 import { databaseFailure } from '../db/sqlState';
-import { answerOf, supersededAnswer, type Answer, type SectionEntry } from '../domain/answer';
+import { answerOf, supersededAnswer, type Answer } from '../domain/answer';
 import type { SectionEntries } from '../domain/failures';
-import type { SectionName } from '../domain/sections';
 import { isLastStep, sectionsOf, type Step } from '../domain/steps';
 import type { Admission, Change, StepCall, StepInput, StepResult } from '../domain/sync';
-import { supersededFailure, validationFailure } from '../temporal/failures';
+import { checkNamespace } from '../domain/namespaceRules';
+import { invalidRequestFailure, supersededFailure, validationFailure } from '../temporal/failures';
 import { admit, ADMISSION } from './admitSync';
-import { applySections, couldNotBeSaved, StepRefused } from './applySections';
+import { applySections, StepRefused } from './applySections';
+import { couldNotBeSaved, databaseRefusal, logRefusals } from './databaseRefusal';
 import type { ActivityDependencies } from './dependencies';
 import { withSecondTry } from './lostRace';
-import { close, OUTCOME } from './recordOutcome';
+import { close, OUTCOME, outcomeIn } from './recordOutcome';
 import { inputOf, runIdentity } from './runIdentity';
 import { planAhead, type SectionPlans } from './sections';
 import type { SectionContext } from './sections/section';
 
 /** The ledger's row of a step that took effect. */
-type Recorded = Pick<StepResult, 'entries' | 'attempt'>;
+type Recorded = Pick<StepResult, 'entries' | 'attempt' | 'refusals'>;
 
 /**
  * Runs one step: one transaction that passes the fence, writes the step's sections and records it in the ledger
@@ -35,18 +36,26 @@ export async function runStep(deps: ActivityDependencies, step: Step, call: Step
       withTransaction(deps.pool, (tx) => stepTransaction(tx, { ...deps, step, input, call, isLastTry })),
     );
     if (result.answer) deps.onAnswer(runIdentity(input), result.answer);
+    logRefusals(deps.log, step.step, result.refusals ?? []);
     return result;
   } catch (error) {
-    if (error instanceof StepRefused) throw validationFailure(error.entries);
-    const failure = databaseFailure(error);
-    if (failure?.class !== 'refused') throw error;
-    // Refused at COMMIT by a deferred constraint: which of the step's sections it meant cannot be told.
-    const refused = sectionsOf(step, input.provision).map((name): [SectionName, SectionEntry] => [
-      name,
-      { status: 'error', message: couldNotBeSaved(name, failure.condition, failure.table) },
-    ]);
-    throw validationFailure(Object.fromEntries(refused));
+    const refused = error instanceof StepRefused ? error : refusedAtCommit(error, step, input);
+    if (!refused) throw error;
+    logRefusals(deps.log, step.step, refused.refusals);
+    throw validationFailure(refused.entries, refused.refusals);
   }
+}
+
+/** Refused by a deferred constraint: which of the step's sections it meant cannot be told. */
+function refusedAtCommit(error: unknown, step: Step, input: StepInput): StepRefused | null {
+  const failure = databaseFailure(error);
+  if (failure?.class !== 'refused') return null;
+  const refusals = sectionsOf(step, input.provision).map((name) => databaseRefusal(name, failure));
+  const entries: SectionEntries = {};
+  for (const refusal of refusals) {
+    entries[refusal.section] = { status: 'error', message: couldNotBeSaved(refusal) };
+  }
+  return new StepRefused(entries, refusals);
 }
 
 /** What the transaction of one attempt is about. */
@@ -68,7 +77,7 @@ async function stepTransaction(tx: Tx, attempt: Attempt): Promise<StepResult> {
   const fence = passFence(tx, run);
   const context = { tx, clock: fence, namespaceId: run.namespaceId, billableMembers };
   const plans = planAhead(sectionsOf(step, input.provision), input.provision, context);
-  const [{ overtakenBy }, recorded] = await Promise.all([
+  const [{ overtakenBy, namespace }, recorded] = await Promise.all([
     fence,
     findSteps(tx, run, [step.step, OUTCOME, ...('opens' in call ? [ADMISSION] : [])]),
   ]);
@@ -77,6 +86,8 @@ async function stepTransaction(tx: Tx, attempt: Attempt): Promise<StepResult> {
   if (own?.undoResult) throw supersededFailure(null);
   if (own || recorded.has(OUTCOME)) return firstResult(call, recorded, own);
   if (overtakenBy !== undefined) throw supersededFailure(overtakenBy);
+  const found = checkNamespace(namespace);
+  if (!found.ok) throw invalidRequestFailure(found.refusal);
   return applyStep(context, attempt, [], plans);
 }
 
@@ -105,8 +116,9 @@ async function applyStep(
   const { tx } = context;
   const { step, input } = attempt;
   const run = runIdentity(input);
-  const { entries, changes, outboxIds } = await applySections(context, plans, { ...attempt, run });
-  const result: Recorded = { entries, attempt: Context.current().info.attempt };
+  const { entries, changes, refusals, outboxIds } = await applySections(context, plans, { ...attempt, run });
+  const { attempt: number } = Context.current().info;
+  const result: Recorded = { entries, attempt: number, ...(refusals.length > 0 && { refusals }) };
   const closes = sectionsBefore(attempt);
   const answer = closes && answerOf({ ...closes, ...entries });
   const after = answer ? [await close(tx, run, input, answer)] : [];
@@ -134,12 +146,12 @@ function firstResult(
   recorded: Map<string, RecordedStep>,
   own: RecordedStep | undefined,
 ): StepResult {
-  const answer = recorded.get(OUTCOME)?.result as Answer | undefined;
+  const outcome = outcomeIn(recorded);
   return {
     ...((own?.result as Recorded | undefined) ?? { entries: {}, attempt: 1 }),
     changes: own?.changes.map(readable) ?? [],
     ...('opens' in call && { admission: recorded.get(ADMISSION)?.result as Admission }),
-    ...(answer && { answer }),
+    ...(outcome && { answer: outcome as Answer }),
   };
 }
 

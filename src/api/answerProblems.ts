@@ -6,7 +6,7 @@ import { note } from './requestLog';
 export function answerProblems(send: (res: Response, problem: HttpProblem) => void): ErrorRequestHandler {
   return (error: unknown, _req, res, next) => {
     const problem = isUndecodablePath(error) ? noSuchNamespace() : problemOf(error);
-    note(res, { error_code: problem.code, ...(problem.status === 500 && { err: error }) });
+    note(res, { error_code: problem.code, ...problem.why, ...(problem.status === 500 && { err: error }) });
     if (res.headersSent) {
       next(error);
       return;

@@ -10,6 +10,9 @@ export interface RequestNotes {
   run_id?: string;
   outcome?: string;
   error_code?: string;
+  reason?: string;
+  dependency?: string;
+  parameters?: string[];
   err?: unknown;
 }
 
@@ -27,6 +30,7 @@ export function requestLog(log: Logger, metrics: Metrics): RequestHandler {
       const durationS = Number(process.hrtime.bigint() - begun) / 1e9;
       const labels = { method: req.method, route: routeOf(req) };
       metrics.requests.inc({ ...labels, status: res.statusCode });
+      if (notes?.error_code !== undefined) metrics.problems.inc({ code: notes.error_code });
       metrics.requestDuration.observe(labels, durationS);
       const line = {
         correlation_id: res.locals['requestId'] as string,

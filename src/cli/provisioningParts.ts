@@ -6,10 +6,10 @@ import { migrateProvisioning } from '../db/migrate';
 import { createPool } from '../db/pool';
 import { openSigningKeys } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
-import { connect } from '../temporal/connection';
+import { TemporalConnection } from '../temporal/connection';
 import { EarlyAnswers } from '../temporal/earlyAnswers';
 import { runUrl } from '../temporal/links';
-import { ensureSearchAttributes } from '../temporal/searchAttributes';
+import { SearchAttributes } from '../temporal/searchAttributes';
 import { listen } from './api';
 import { openAuditReader, type AuditReader } from './auditReader';
 import type { Cleanups } from './cleanups';
@@ -55,22 +55,29 @@ export async function startProvisioning(
   metrics.pools.set('gitlab', pool);
 
   await installMeasuredRuntime(log, metrics);
+  const interceptors = tracing?.client ?? null;
   const temporal = await orExplain(
-    connect(connectionOptions, namespace, tracing?.client ?? null),
+    TemporalConnection.open({ options: connectionOptions, namespace, interceptors }),
     `TEMPORAL_ADDRESS: no Temporal answers at ${connectionOptions.address}`,
   );
-  cleanups.add(() => temporal.connection.close());
+  cleanups.add(() => temporal.close());
+  await orExplain(
+    temporal.checkNamespace(),
+    `TEMPORAL_NAMESPACE: ${namespace} cannot be used at ${connectionOptions.address} ("temporal operator namespace create -n ${namespace}" makes a missing one)`,
+  );
   const earlyAnswers = new EarlyAnswers();
-  const searchable = await ensureSearchAttributes(temporal, log);
+  const searchAttributes = new SearchAttributes(temporal, log, metrics.searchAttributesMissing);
+  await searchAttributes.untilKnown();
   const checks: Record<string, HealthCheck> = {
     gitlab_database: () => pool.query('SELECT 1'),
-    temporal: () =>
-      temporal.client.withDeadline(Date.now() + 2_000, () =>
-        temporal.client.workflowService.getSystemInfo({}),
-      ),
+    temporal: () => temporal.checkNamespace(),
+  };
+  const warnings = async () => {
+    await searchAttributes.ensure();
+    return searchAttributes.problems.map((problem) => `search attribute ${problem}`);
   };
 
-  const shared = { pool, temporal, searchable, checks, earlyAnswers };
+  const shared = { pool, temporal, searchAttributes, checks, warnings, earlyAnswers };
   const workerUrl = parts.includes('worker') ? await startWorkerPart(options, shared, cleanups) : null;
   if (!parts.includes('api')) return { apiUrl: null, workerUrl, uiUrl, auditReader: null };
 
@@ -84,11 +91,12 @@ export async function startProvisioning(
       log,
       metrics,
       checks,
+      warnings,
       stopping,
       trace: tracing?.request ?? null,
       waitMs: config.waitMs,
       verifyToken: createTokenVerifier({ portalUrl: config.subscriptionPortalUrl ?? url }),
-      runner: { client: temporal.client, pool, turns: new Turns(), earlyAnswers, searchable },
+      runner: { temporal, searchAttributes, pool, turns: new Turns(), earlyAnswers },
       runUrl: (workflowId, runId) => runUrl(uiUrl, temporal.namespace, workflowId, runId),
       ...(auditReader && { auditReader }),
       ...(keys && { issuer: createIssuerRouter(keys, () => url) }),

@@ -82,9 +82,12 @@ async function updateRow(tx: Tx, table: Table, key: string, values: ColumnValues
 
 /**
  * Puts a row back to its values before `change`, but only if it still holds what `change` wrote (contract 3).
- * @returns false when another writer changed or deleted the row since: then it is left alone.
+ * @returns `changed` or `gone` when somebody else changed or deleted the row since: then it is left alone.
  */
-export async function restoreRow(tx: Tx, { before, after }: RowChange): Promise<boolean> {
+export async function restoreRow(
+  tx: Tx,
+  { before, after }: RowChange,
+): Promise<'restored' | 'changed' | 'gone'> {
   const { table, key } = after;
   const id = TABLES[table].primaryKey;
   const written = after.values ?? {};
@@ -94,18 +97,19 @@ export async function restoreRow(tx: Tx, { before, after }: RowChange): Promise<
     [key],
   );
   const row = rows[0];
-  if (!row || Object.entries(written).some(([column, value]) => row[column] !== value)) return false;
+  if (!row) return 'gone';
+  if (Object.entries(written).some(([column, value]) => row[column] !== value)) return 'changed';
 
   if (before.values === null) {
-    if (table === 'subscription_add_ons' && (await isReferenced(tx, key))) return true;
+    if (table === 'subscription_add_ons' && (await isReferenced(tx, key))) return 'restored';
     await tx.query(`DELETE FROM ${table} WHERE ${id} = $1`, [key]);
-    return true;
+    return 'restored';
   }
   await tx.query(
     `UPDATE ${table} SET ${columns.map((column, index) => `${column} = $${index + 2}`).join(', ')} WHERE ${id} = $1`,
     [key, ...Object.values(before.values)],
   );
-  return true;
+  return 'restored';
 }
 
 /**

@@ -34,6 +34,10 @@ export interface Metrics {
   stepRetries: Counter<'step' | 'reason'>;
   /** Runs that ended without an outcome (terminated by a person) and were found by the next sync. */
   unfinishedRuns: Counter;
+  /** Search attributes that Temporal does not have as runs need them. */
+  searchAttributesMissing: Gauge;
+  /** Answers that are no outcome of a sync, by the code that `docs/errors.md` lists. */
+  problems: Counter<'code'>;
   /** Compensations by step, and whether rows had to be left as they are. */
   compensations: Counter<'step' | 'result'>;
   /** Attempts of CustomersDot's side that ended, by state; `given_up`: failed, and not tried again. */
@@ -130,6 +134,17 @@ export function createMetrics(): Metrics {
     unfinishedRuns: new Counter({
       name: 'provisioner_unfinished_runs_total',
       help: 'Runs without an outcome that the next sync of their namespace found',
+      registers,
+    }),
+    searchAttributesMissing: new Gauge({
+      name: 'provisioner_search_attributes_missing',
+      help: 'Search attributes that Temporal does not have as runs need them',
+      registers,
+    }),
+    problems: new Counter({
+      name: 'provisioner_problems_total',
+      help: 'Answers that are no outcome of a sync, by their code',
+      labelNames: ['code'],
       registers,
     }),
     compensations: counter(
