@@ -118,7 +118,7 @@ async function undoAddOns(): Promise<void> {
   const undo = (table: Table, values: Write['values']) =>
     withTransaction(asRole, async (tx) => {
       const change = await writeRow(tx, { table, key: null, values }, now);
-      expect(await restoreRow(tx, change)).toBe(true);
+      expect(await restoreRow(tx, change)).toBe('restored');
     });
   await undo('subscription_add_ons', { name: 99, description: 'Undone' });
   const [addOn] = await service.client.rows('SELECT id FROM subscription_add_ons LIMIT 1');
