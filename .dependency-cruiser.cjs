@@ -36,7 +36,7 @@ module.exports = {
       to: { path: 'opentelemetry' },
     },
     layer('issuer-knows-nobody', 'issuer', []),
-    layer('local-knows-nobody', 'local', []),
+    layer('local-knows-domain', 'local', ['domain']),
     layer('config-knows-domain', 'config', ['domain']),
     layer('cdot-talks-http', 'cdot', ['domain', 'db', 'issuer', 'config', 'metrics']),
   ],

@@ -2,6 +2,7 @@ import { asyncLocalStorage, type Context } from '@temporalio/activity';
 import { pino } from 'pino';
 import type { Pool, PoolClient, QueryConfig } from 'pg';
 import { createActivities, type Activities } from '../../src/activities';
+import { SchemaCache } from '../../src/db/gitlabSchema';
 import { createPool } from '../../src/db/pool';
 import type { Answer } from '../../src/domain/answer';
 import { askedSteps, type StepName } from '../../src/domain/steps';
@@ -32,6 +33,8 @@ const metrics = createMetrics();
 export function openActivities(pool: Pool): Activities {
   return createActivities({
     pool,
+    schema: new SchemaCache(pool),
+    ciResets: null,
     policy: 'compensate',
     findSearchAttributes: () => Promise.resolve([]),
     onAnswer: () => undefined,

@@ -7,6 +7,6 @@ login() {
   [ "$(psql -d postgres -tAc "SELECT count(*) FROM pg_roles WHERE rolname = '$1'")" = 1 ] ||
     psql -v ON_ERROR_STOP=1 -q -d postgres -c "CREATE ROLE $1 LOGIN PASSWORD '$1' IN ROLE $2"
 }
-login api provisioner_reader
+login api provisioner_auditor
 login worker provisioner_worker
 login cdot provisioner_customers_dot

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { admitRun, findUnfinishedRun, type RunIdentity } from '../db/fence';
+import { admitRun, findEarlierRuns, type RunIdentity } from '../db/fence';
 import { findSteps, recordSteps, type LedgerEntry } from '../db/ledger';
 import { holdNamespace } from '../db/namespaces';
 import { withTransaction, type Tx } from '../db/pool';
@@ -27,7 +27,7 @@ export async function admitSync(deps: ActivityDependencies, opening: Opening): P
   const input = inputOf(deps, opening);
   const run = runIdentity(input);
   // The race is with another attempt of this activity: if that was faster, its result is in the ledger now.
-  return withSecondTry(() =>
+  return withSecondTry(deps.schema, () =>
     withTransaction(deps.pool, async (tx) => {
       const admitted = await admit(tx, deps, input, run);
       if (!admitted) return (await findSteps(tx, run, [ADMISSION])).get(ADMISSION)?.result as Admission;
@@ -60,23 +60,27 @@ export async function admit(
   run: RunIdentity,
 ): Promise<Admitted | null> {
   const { billableMembers } = deps;
-  const [namespace, unfinishedRun, steps] = await Promise.all([
+  const { provision, policy } = input;
+  const schema = await deps.schema.current();
+  const [namespace, { unfinishedRun, memories }, steps] = await Promise.all([
     holdNamespace(tx, input.namespace_id),
-    findUnfinishedRun(tx, run),
+    findEarlierRuns(tx, run, provision),
     findSteps(tx, run, null),
   ]);
   if (steps.size > 0) return null;
   const found = checkNamespace(namespace);
   if (!found.ok) throw invalidRequestFailure(found.refusal);
   const fence = admitRun(tx, run);
-  const context = { tx, clock: fence, namespaceId: run.namespaceId, billableMembers };
-  const { provision, policy } = input;
+  const context = {
+    ...{ tx, schema, clock: fence, repeats: memories, namespaceId: run.namespaceId },
+    ...{ hasCi: deps.ciResets === null, billableMembers },
+  };
   const plans = policy === 'compensate' ? planAhead(askedSections(provision), provision, context) : {};
   const [{ supersededBy }, entries] = await Promise.all([fence, refusals(plans)]);
   if (entries) await checkStillThere(tx, run);
   if (supersededBy === undefined && unfinishedRun !== null) reportUnfinished(deps, run, unfinishedRun);
 
-  const common = { input, unfinishedRun };
+  const common = { input: { ...input, repeats: memories }, unfinishedRun };
   const admission: Admission =
     supersededBy !== undefined
       ? { ...common, outcome: 'superseded', by: supersededBy }

@@ -1,16 +1,17 @@
 import type { RunIdentity } from '../db/fence';
 import type { LedgerChange } from '../db/ledger';
+import { addCiReset } from '../db/ciResets';
 import { holdNamespace } from '../db/namespaces';
 import { addFollowUps } from '../db/outbox';
 import type { Tx } from '../db/pool';
-import { RowGone, writeRow, type RowChange } from '../db/rows';
+import { RowGone, writeRow, type RowChange, type RowWriter } from '../db/rows';
 import { databaseFailure } from '../db/sqlState';
 import type { SectionEntries } from '../domain/failures';
 import { checkNamespace } from '../domain/namespaceRules';
 import type { Write } from '../domain/plan';
 import type { SectionName } from '../domain/sections';
 import { sectionsOf, type Step } from '../domain/steps';
-import type { DatabaseRefusal, StepInput } from '../domain/sync';
+import type { DatabaseRefusal, Memories, StepInput } from '../domain/sync';
 import { invalidRequestFailure } from '../temporal/failures';
 import { couldNotBeSaved, databaseRefusal } from './databaseRefusal';
 import { isLostRace } from './lostRace';
@@ -25,6 +26,7 @@ export interface Applied {
   refusals: DatabaseRefusal[];
   /** Of the follow-up work, not yet released. */
   outboxIds: string[];
+  memories: Memories;
 }
 
 /** A step is refused as a whole: how its sections are reported (contract 2 and 3). */
@@ -54,24 +56,26 @@ export async function applySections(
   const { provision, policy } = input;
   const sections = sectionsOf(step, provision);
   const { now } = await clock;
-  const done: Applied = { entries: {}, changes: [], refusals: [], outboxIds: [] };
+  const done: Applied = { entries: {}, changes: [], refusals: [], outboxIds: [], memories: {} };
   for (const section of sections) {
     if (policy === 'independent') await tx.query('SAVEPOINT section');
     try {
       const write = async (planned: Write) => {
-        done.changes.push({ section, ...(await writeNamed(tx, planned, now)) });
+        done.changes.push({ section, ...(await writeNamed(context, planned, now)) });
       };
       const plan = await planSection(section, provision, { ...context, write }, plans[section]);
       if (plan.messages.length > 0) await checkStillThere(tx, run);
       if (plan.messages.length > 0 && policy === 'compensate')
         throw new Refused(plan.messages.join(', '), []);
       // In this order: they travel together, on one connection. Counted only when all have been done.
-      const [outboxIds, ...written] = await Promise.all([
+      const [outboxIds, , ...written] = await Promise.all([
         addFollowUps(tx, run, plan.followUps),
-        ...plan.writes.map((planned) => writeNamed(tx, planned, now)),
+        plan.resetsCiUsages ? addCiReset(tx, run.namespaceId) : undefined,
+        ...plan.writes.map((planned) => writeNamed(context, planned, now)),
       ]);
       done.changes.push(...written.map((change) => ({ section, ...change })));
       done.outboxIds.push(...outboxIds);
+      if (plan.memory) done.memories[section] = plan.memory;
       done.entries[section] =
         plan.messages.length > 0
           ? { status: 'error', message: plan.messages.join(', ') }
@@ -125,9 +129,9 @@ class WriteFailed extends Error {
   }
 }
 
-async function writeNamed(tx: Tx, write: Write, now: string): Promise<RowChange> {
+async function writeNamed(writer: RowWriter, write: Write, now: string): Promise<RowChange> {
   try {
-    return await writeRow(tx, write, now);
+    return await writeRow(writer, write, now);
   } catch (error) {
     throw new WriteFailed(write.table, error);
   }

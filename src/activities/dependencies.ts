@@ -1,14 +1,20 @@
 import type { Logger } from 'pino';
 import type { Pool } from 'pg';
 import type { RunIdentity } from '../db/fence';
+import type { SchemaCache } from '../db/gitlabSchema';
 import type { Answer } from '../domain/answer';
 import type { FailurePolicy } from '../domain/sync';
 import type { Metrics } from '../metrics/metrics';
+import type { CiResets } from './ciResets';
 
 /** What the activities are given; nothing here is looked up from the environment. */
 export interface ActivityDependencies {
   /** GitLab's database, with the schema `provisioning`. */
   pool: Pool;
+  /** What that database has of the tables and columns that GitLab is about to remove. */
+  schema: SchemaCache;
+  /** Resets the notification levels in GitLab's CI database; null: they are in the same database (contract 7). */
+  ciResets: CiResets | null;
   policy: FailurePolicy;
   /** The search attributes that Temporal takes now, by name; none where it cannot be asked. */
   findSearchAttributes: () => Promise<string[]>;

@@ -17,11 +17,16 @@ export function measured<Args extends unknown[], Result>(
     } catch (error) {
       const { type, nonRetryable } = error instanceof ApplicationFailure ? error : {};
       end({ result: RESULTS[type ?? ''] ?? 'failed' });
-      if (!nonRetryable) stepRetries.inc({ step, reason: type === FAILURE.transient ? 'transient' : 'bug' });
+      if (!nonRetryable) stepRetries.inc({ step, reason: REASONS[type ?? ''] ?? 'bug' });
       throw error;
     }
   };
 }
+
+const REASONS: Record<string, string> = {
+  [FAILURE.transient]: 'transient',
+  [FAILURE.schema]: 'schema',
+};
 
 const RESULTS: Record<string, string> = {
   [FAILURE.validation]: 'refused',

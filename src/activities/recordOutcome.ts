@@ -48,11 +48,13 @@ export function outcomeIn(steps: Map<string, RecordedStep>): Outcome | null {
 export async function close(
   tx: Tx,
   run: RunIdentity,
-  { policy, correlation_id }: StepInput,
+  { policy, correlation_id, repeats }: StepInput,
   outcome: Outcome,
 ): Promise<LedgerEntry> {
+  // A repeat has no side effects: the first run had them.
   const isReviewFlowDue =
-    outcome.status === 'success' || (outcome.status === 'error' && policy === 'independent');
+    repeats === null &&
+    (outcome.status === 'success' || (outcome.status === 'error' && policy === 'independent'));
   const followUps = isReviewFlowDue
     ? [{ event: 'enable_code_review_flow', payload: { namespace_id: run.namespaceId } }]
     : [];

@@ -2,8 +2,9 @@ import { Context } from '@temporalio/activity';
 import { lockFence } from '../db/fence';
 import { findSteps, recordSteps, recordUndo, type LedgerChange } from '../db/ledger';
 import { deleteFollowUps } from '../db/outbox';
+import type { GitlabSchema } from '../db/gitlabSchema';
 import { withTransaction, type Tx } from '../db/pool';
-import { restoreRow } from '../db/rows';
+import { restoreRow, type RowWriter } from '../db/rows';
 import { databaseFailure } from '../db/sqlState';
 import type { SectionEntries } from '../domain/failures';
 import { sectionsOf, type Step } from '../domain/steps';
@@ -30,43 +31,46 @@ export async function restoreStep(
   const run = runIdentity(input);
   const { step } = definition;
   let isFirst = false;
-  const undone = await withTransaction(deps.pool, async (tx) => {
-    const { hasNamespace } = await lockFence(tx, run); // also an overtaken run takes back what it wrote
-    const steps = await findSteps(tx, run, [step, OUTCOME]);
-    const outcome = outcomeIn(steps);
-    if (outcome) return { recorded: outcome };
-    const recorded = steps.get(step);
-    if (recorded?.undoResult) return recorded.undoResult as UndoResult;
+  const undo =
+    (schema: GitlabSchema) =>
+    async (tx: Tx): Promise<UndoResult | TooLate> => {
+      const { hasNamespace } = await lockFence(tx, run); // also an overtaken run takes back what it wrote
+      const steps = await findSteps(tx, run, [step, OUTCOME]);
+      const outcome = outcomeIn(steps);
+      if (outcome) return { recorded: outcome };
+      const recorded = steps.get(step);
+      if (recorded?.undoResult) return recorded.undoResult as UndoResult;
 
-    const result: UndoResult = { entries: {}, restored: [], kept: [] };
-    const refusals: DatabaseRefusal[] = [];
-    if (!recorded) {
-      const { attempt } = Context.current().info;
-      const correlationId = input.correlation_id;
-      await recordSteps(tx, run, [
-        { step, attempt, correlationId, changes: [], result: null, outboxIds: [] },
-      ]);
-    } else {
-      const entries: SectionEntries = Object.fromEntries(
-        sectionsOf(definition, input.provision).map((name) => [name, { status: 'rolled_back' }]),
-      );
-      for (const change of recorded.changes.toReversed()) {
-        const { table, key } = change.after;
-        const row = await restore(tx, change, hasNamespace);
-        if (row.kind === 'restored') result.restored.push({ table, key });
-        if (row.kind !== 'kept') continue;
-        result.kept.push({ table, key });
-        refusals.push(...row.refusals);
-        entries[change.section] = { status: 'error', message: row.message };
+      const result: UndoResult = { entries: {}, restored: [], kept: [] };
+      const refusals: DatabaseRefusal[] = [];
+      if (!recorded) {
+        const { attempt } = Context.current().info;
+        const correlationId = input.correlation_id;
+        await recordSteps(tx, run, [
+          { step, attempt, correlationId, changes: [], result: null, outboxIds: [] },
+        ]);
+      } else {
+        const entries: SectionEntries = Object.fromEntries(
+          sectionsOf(definition, input.provision).map((name) => [name, { status: 'rolled_back' }]),
+        );
+        for (const change of recorded.changes.toReversed()) {
+          const { table, key } = change.after;
+          const row = await restore({ tx, schema }, change, hasNamespace);
+          if (row.kind === 'restored') result.restored.push({ table, key });
+          if (row.kind !== 'kept') continue;
+          result.kept.push({ table, key });
+          refusals.push(...row.refusals);
+          entries[change.section] = { status: 'error', message: row.message };
+        }
+        result.entries = entries;
+        if (refusals.length > 0) result.refusals = refusals;
+        await deleteFollowUps(tx, recorded.outboxIds);
       }
-      result.entries = entries;
-      if (refusals.length > 0) result.refusals = refusals;
-      await deleteFollowUps(tx, recorded.outboxIds);
-    }
-    await recordUndo(tx, run, step, result);
-    isFirst = true;
-    return result;
-  });
+      await recordUndo(tx, run, step, result);
+      isFirst = true;
+      return result;
+    };
+  const undone = await deps.schema.use((schema) => withTransaction(deps.pool, undo(schema)));
   if (isFirst && 'kept' in undone) {
     deps.metrics.compensations.inc({ step, result: undone.kept.length > 0 ? 'kept' : 'restored' });
     logRefusals(deps.log, definition.undo, undone.refusals ?? []);
@@ -81,10 +85,11 @@ type RestoredRow =
   | { kind: 'gone' }
   | { kind: 'kept'; message: string; refusals: DatabaseRefusal[] };
 
-async function restore(tx: Tx, change: LedgerChange, hasNamespace: boolean): Promise<RestoredRow> {
+async function restore(writer: RowWriter, change: LedgerChange, hasNamespace: boolean): Promise<RestoredRow> {
+  const { tx } = writer;
   await tx.query('SAVEPOINT row');
   try {
-    const found = await restoreRow(tx, change);
+    const found = await restoreRow(writer, change);
     if (found === 'changed' || (found === 'gone' && hasNamespace)) {
       return { kind: 'kept', message: CHANGED_SINCE, refusals: [] };
     }

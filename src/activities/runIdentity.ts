@@ -30,5 +30,5 @@ export function inputOf(
   const { request, chain_id, started_at } = run;
   const parsed = parseSyncInput(request, Context.current().info.workflowExecution?.workflowId ?? '');
   if (!parsed.ok) throw invalidRequestFailure(parsed.refusal);
-  return { ...parsed.input, chain_id, started_at, policy };
+  return { ...parsed.input, chain_id, started_at, policy, repeats: null };
 }

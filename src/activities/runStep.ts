@@ -6,7 +6,7 @@ import { databaseFailure } from '../db/sqlState';
 import { answerOf, supersededAnswer, type Answer } from '../domain/answer';
 import type { SectionEntries } from '../domain/failures';
 import { isLastStep, sectionsOf, type Step } from '../domain/steps';
-import type { Admission, Change, StepCall, StepInput, StepResult } from '../domain/sync';
+import type { Admission, Change, Memories, StepCall, StepInput, StepResult } from '../domain/sync';
 import { checkNamespace } from '../domain/namespaceRules';
 import { invalidRequestFailure, supersededFailure, validationFailure } from '../temporal/failures';
 import { admit, ADMISSION } from './admitSync';
@@ -20,7 +20,10 @@ import { planAhead, type SectionPlans } from './sections';
 import type { SectionContext } from './sections/section';
 
 /** The ledger's row of a step that took effect. */
-type Recorded = Pick<StepResult, 'entries' | 'attempt' | 'refusals'>;
+type Recorded = Pick<StepResult, 'entries' | 'attempt' | 'refusals'> & {
+  /** For a repeat of the same sync; absent where there is nothing to know. */
+  memories?: Memories;
+};
 
 /**
  * Runs one step: one transaction that passes the fence, writes the step's sections and records it in the ledger
@@ -32,9 +35,10 @@ type Recorded = Pick<StepResult, 'entries' | 'attempt' | 'refusals'>;
 export async function runStep(deps: ActivityDependencies, step: Step, call: StepCall): Promise<StepResult> {
   const input = inputOf(deps, 'opens' in call ? call.opens : call.input);
   try {
-    const result = await withSecondTry((isLastTry) =>
+    const result = await withSecondTry(deps.schema, (isLastTry) =>
       withTransaction(deps.pool, (tx) => stepTransaction(tx, { ...deps, step, input, call, isLastTry })),
     );
+    if (result.changes.some(({ section }) => section === 'compute_minutes')) deps.ciResets?.kick();
     if (result.answer) deps.onAnswer(runIdentity(input), result.answer);
     logRefusals(deps.log, step.step, result.refusals ?? []);
     return result;
@@ -74,8 +78,12 @@ async function stepTransaction(tx: Tx, attempt: Attempt): Promise<StepResult> {
     if (opened) return opened;
   }
 
+  const schema = await attempt.schema.current();
   const fence = passFence(tx, run);
-  const context = { tx, clock: fence, namespaceId: run.namespaceId, billableMembers };
+  const context = {
+    ...{ tx, schema, clock: fence, repeats: input.repeats, namespaceId: run.namespaceId },
+    ...{ hasCi: attempt.ciResets === null, billableMembers },
+  };
   const plans = planAhead(sectionsOf(step, input.provision), input.provision, context);
   const [{ overtakenBy, namespace }, recorded] = await Promise.all([
     fence,
@@ -99,7 +107,8 @@ async function openRun(tx: Tx, attempt: Attempt): Promise<StepResult | null> {
   if (!admitted) return null;
   const { admission, entry, context, plans } = admitted;
   if (admission.outcome === 'admitted') {
-    return { ...(await applyStep(context, attempt, [entry], plans)), admission };
+    const opened = { ...attempt, input: admission.input };
+    return { ...(await applyStep(context, opened, [entry], plans)), admission };
   }
   const answer =
     admission.outcome === 'refused' ? answerOf(admission.entries) : supersededAnswer(admission.by);
@@ -116,9 +125,15 @@ async function applyStep(
   const { tx } = context;
   const { step, input } = attempt;
   const run = runIdentity(input);
-  const { entries, changes, refusals, outboxIds } = await applySections(context, plans, { ...attempt, run });
-  const { attempt: number } = Context.current().info;
-  const result: Recorded = { entries, attempt: number, ...(refusals.length > 0 && { refusals }) };
+  const applied = await applySections(context, plans, { ...attempt, run });
+  const { entries, changes, refusals, outboxIds, memories } = applied;
+  const isRemembered = Object.keys(memories).length > 0;
+  const result: Recorded = {
+    entries,
+    attempt: Context.current().info.attempt,
+    ...(refusals.length > 0 && { refusals }),
+    ...(isRemembered && { memories }),
+  };
   const closes = sectionsBefore(attempt);
   const answer = closes && answerOf({ ...closes, ...entries });
   const after = answer ? [await close(tx, run, input, answer)] : [];
@@ -131,7 +146,7 @@ async function applyStep(
     outboxIds,
   };
   tx.withCommit(recordSteps(tx, run, [...before, own, ...after]));
-  return { ...result, changes: changes.map(readable), ...(answer && { answer }) };
+  return { entries, attempt: result.attempt, changes: changes.map(readable), ...(answer && { answer }) };
 }
 
 /** What became of the sections before, if this step is to record the outcome of the run; else null. */
@@ -147,8 +162,9 @@ function firstResult(
   own: RecordedStep | undefined,
 ): StepResult {
   const outcome = outcomeIn(recorded);
+  const { memories: _, ...result } = (own?.result as Recorded | undefined) ?? { entries: {}, attempt: 1 };
   return {
-    ...((own?.result as Recorded | undefined) ?? { entries: {}, attempt: 1 }),
+    ...result,
     changes: own?.changes.map(readable) ?? [],
     ...('opens' in call && { admission: recorded.get(ADMISSION)?.result as Admission }),
     ...(outcome && { answer: outcome as Answer }),

@@ -1,4 +1,5 @@
 import type { ErrorRequestHandler, Response } from 'express';
+import { tokenNotes } from './auth/notes';
 import { HttpProblem, problemOf } from './problems';
 import { note } from './requestLog';
 
@@ -6,7 +7,12 @@ import { note } from './requestLog';
 export function answerProblems(send: (res: Response, problem: HttpProblem) => void): ErrorRequestHandler {
   return (error: unknown, _req, res, next) => {
     const problem = isUndecodablePath(error) ? noSuchNamespace() : problemOf(error);
-    note(res, { error_code: problem.code, ...problem.why, ...(problem.status === 500 && { err: error }) });
+    note(res, {
+      error_code: problem.code,
+      ...problem.why,
+      ...tokenNotes(error),
+      ...(problem.status === 500 && { err: error }),
+    });
     if (res.headersSent) {
       next(error);
       return;

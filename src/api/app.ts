@@ -1,27 +1,45 @@
 import type { Express, RequestHandler, Router } from 'express';
 import { answerProblems } from './answerProblems';
 import { auditPages, type AuditPages } from './audit/router';
-import { createHealthApp, type HealthDependencies } from './healthApp';
+import { createBareApp, createHealthApp, type BareDependencies, type HealthDependencies } from './healthApp';
 import { measureEndpoint } from './measure';
 import { openApiDocument } from './openApi';
 import { HttpProblem } from './problems';
 import { checkToken, provision, type ProvisionRoute } from './provisionRoute';
 
-export interface AppDependencies extends ProvisionRoute, HealthDependencies {
+/** What callers use: the endpoint, its description, and the local issuer where there is one. */
+export interface EndpointSide extends ProvisionRoute {
   /** Makes a span of each request of the endpoint; null: nothing is traced. */
   trace: RequestHandler | null;
   /** The issuer of tokens for local use; absent when the real portal issues them. */
   issuer?: Router;
-  /** Who may read the audit pages; absent when they are not served. */
-  auditReader?: AuditPages['reader'];
+}
+
+/** What whoever operates the service uses: health, metrics and the audit pages. */
+export interface OperationsSide extends Pick<HealthDependencies, 'checks' | 'warnings' | 'stopping'> {
+  /** Null: the pages are not served. */
+  audit: AuditPages | null;
 }
 
 const INTERNAL = '/api/v4/internal';
 const PROVISION = `${INTERNAL}/gitlab_subscriptions/namespaces/:id/provision`;
 
-/** The HTTP side of the service: the endpoint, its description, health, and the local issuer where there is one. */
-export function createApp(deps: AppDependencies): Express {
-  const app = createHealthApp(deps);
+/** What one port of the API serves: one side, or both. */
+export function createApp(
+  base: BareDependencies,
+  { endpoint, operations }: { endpoint?: EndpointSide; operations?: OperationsSide },
+): Express {
+  const app = operations ? createHealthApp({ ...base, ...operations }) : createBareApp(base);
+  if (endpoint) addEndpoint(app, endpoint);
+  if (operations?.audit) app.use(auditPages(operations.audit));
+  app.use(() => {
+    throw new HttpProblem(404, 'not_found', { error: '404 Not Found' });
+  });
+  app.use(answerProblems((res, { body }) => res.json(body)));
+  return app;
+}
+
+function addEndpoint(app: Express, deps: EndpointSide): void {
   const description = openApiDocument();
   if (deps.issuer) app.use(deps.issuer);
   app.get(`${INTERNAL}/openapi.json`, (_req, res) => void res.json(description));
@@ -32,12 +50,6 @@ export function createApp(deps: AppDependencies): Express {
   if (deps.trace) app.post(PROVISION, deps.trace);
   app.post(PROVISION, measureEndpoint(deps.metrics, PROVISION), check, provision(deps));
   app.use(INTERNAL, check);
-  if (deps.auditReader) app.use(auditPages({ ...deps, reader: deps.auditReader }));
-  app.use(() => {
-    throw new HttpProblem(404, 'not_found', { error: '404 Not Found' });
-  });
-  app.use(answerProblems((res, { body }) => res.json(body)));
-  return app;
 }
 
 function isDecodable(path: string): boolean {

@@ -14,6 +14,14 @@ interface Health {
   stopping: AbortSignal;
 }
 
+/** A check that fails for reasons which the readiness tells: one line each, without secrets. */
+export class CheckFailed extends Error {
+  readonly code = 'check_failed';
+  constructor(readonly lines: readonly string[]) {
+    super(lines.join('; '));
+  }
+}
+
 const CHECK_TIMEOUT_MS = 2_000;
 
 /** `GET /-/liveness`: the process answers. */
@@ -22,33 +30,40 @@ export const liveness: RequestHandler = (_req, res) => {
 };
 
 /**
- * `GET /-/readiness`: 200 when every check passes, else 503 with the names of those that fail. Once the process has
- * been told to stop it is 503, too, so that no new requests are sent here while running ones finish. Warnings are named
- * beside the checks, if there are any, and change no status.
+ * `GET /-/readiness`: 200 when every check passes, else 503 with the names of those that fail, and what they tell. Once
+ * the process has been told to stop it is 503, too, so that no new requests are sent here while running ones finish.
+ * Warnings are listed, if there are any, and change no status.
  */
 export function readiness({ checks, warnings, stopping }: Health): RequestHandler {
   return async (_req, res) => {
     if (stopping.aborted) return void res.status(503).json({ status: 'stopping' });
     const [warned, ...results] = await Promise.all([
       warnings?.() ?? [],
-      ...Object.entries(checks).map(
-        async ([name, check]) => [name, (await passes(check)) ? 'ok' : 'failed'] as const,
-      ),
+      ...Object.entries(checks).map(async ([name, check]) => [name, await failureOf(check)] as const),
     ]);
-    const isReady = results.every(([, state]) => state === 'ok');
+    const isReady = results.every(([, failure]) => failure === null);
+    const details = results.flatMap(([name, failure]) =>
+      failure && failure.length > 0 ? [[name, failure] as const] : [],
+    );
     res.status(isReady ? 200 : 503).json({
       status: isReady ? 'ok' : 'failed',
-      checks: Object.fromEntries(results),
+      checks: Object.fromEntries(results.map(([name, failure]) => [name, failure ? 'failed' : 'ok'])),
+      ...(details.length > 0 && { details: Object.fromEntries(details) }),
       ...(warned.length > 0 && { warnings: warned }),
     });
   };
 }
 
 /** Whether a check passes, within two seconds. */
-export function passes(check: HealthCheck): Promise<boolean> {
-  const passed = check().then(
-    () => true,
-    () => false,
+export async function passes(check: HealthCheck): Promise<boolean> {
+  return (await failureOf(check)) === null;
+}
+
+/** @returns null when the check passes within two seconds, else the lines that tell why it does not */
+function failureOf(check: HealthCheck): Promise<readonly string[] | null> {
+  const failure = check().then(
+    () => null,
+    (error: unknown) => (error instanceof CheckFailed ? error.lines : []),
   );
-  return Promise.race([passed, wait(CHECK_TIMEOUT_MS, false, { ref: false })]);
+  return Promise.race([failure, wait(CHECK_TIMEOUT_MS, [], { ref: false })]);
 }

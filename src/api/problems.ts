@@ -1,6 +1,6 @@
 import { databaseFailure } from '../db/sqlState';
 import { temporalUnavailable } from '../temporal/grpc';
-import { PortalUnavailable, Unauthorized } from './auth/errors';
+import { KeyUnknown, PortalUnavailable, Unauthorized } from './auth/errors';
 import { DeadlineOver, type Stage } from './deadline';
 
 /** What an answer that is no outcome of a sync can be about (`docs/errors.md`). */
@@ -12,12 +12,14 @@ export const PROBLEM_CODES = [
   'internal_error',
   'invalid_parameters',
   'invalid_request',
+  'key_unknown',
   'malformed_json',
   'namespace_refused',
   'not_found',
   'portal_unavailable',
   'run_failed',
   'run_stopped',
+  'schema_mismatch',
   'temporal_unavailable',
   'unauthorized',
   'unsupported_media_type',
@@ -79,8 +81,11 @@ export function problemOf(error: unknown): HttpProblem {
     const { reason } = error;
     return new HttpProblem(401, 'unauthorized', { message: '401 Unauthorized' }, { reason });
   }
+  if (error instanceof KeyUnknown) {
+    return unavailable('key_unknown', { dependency: 'portal', reason: error.reason });
+  }
   if (error instanceof PortalUnavailable) {
-    return unavailable('portal_unavailable', { dependency: 'portal', reason: error.message });
+    return unavailable('portal_unavailable', { dependency: 'portal', reason: error.reason });
   }
   if (error instanceof DeadlineOver) {
     return unavailable('wait_over', { dependency: WAITED_FOR[error.stage], reason: error.message });
@@ -88,6 +93,9 @@ export function problemOf(error: unknown): HttpProblem {
   const database = databaseFailure(error);
   if (database?.class === 'transient') {
     return unavailable('database_unavailable', { dependency: 'gitlab_database', reason: database.condition });
+  }
+  if (database?.class === 'schema') {
+    return unavailable('schema_mismatch', { dependency: 'gitlab_database', reason: database.condition });
   }
   const temporal = temporalUnavailable(error);
   if (temporal !== null) {

@@ -8,7 +8,7 @@ import type { Metrics } from '../metrics/metrics';
 import type { VerifyToken } from './auth/verifyToken';
 import { Deadline } from './deadline';
 import { findNamespace } from './findNamespace';
-import { countAnswer, countWaiting } from './measure';
+import { countAnswer, countRefusals, countWaiting } from './measure';
 import { HttpProblem } from './problems';
 import { readJsonBody } from './readBody';
 import { note } from './requestLog';
@@ -27,12 +27,12 @@ export interface ProvisionRoute {
 const STATUS = { success: 200, error: 422, skipped: 409 } as const satisfies Record<Answer['status'], number>;
 
 /** Check 1 of contract 1.1, before anything else is looked at; starts the request's wait. */
-export function checkToken({ verifyToken, waitMs }: ProvisionRoute): RequestHandler {
+export function checkToken({ verifyToken, waitMs, metrics }: ProvisionRoute): RequestHandler {
   return async (req, res, next) => {
     const deadline = Deadline.in(waitMs);
     res.locals['deadline'] = deadline;
     const token = req.get('x-customers-dot-internal-token');
-    await deadline.bound(verifyToken(token, { signal: AbortSignal.timeout(deadline.left) }), 'token');
+    await deadline.bound(countRefusals(metrics, verifyToken(token)), 'token');
     next();
   };
 }

@@ -10,9 +10,14 @@ export interface RequestNotes {
   run_id?: string;
   outcome?: string;
   error_code?: string;
+  /** Why it was answered as it was. */
   reason?: string;
+  /** What it needed and did not get. */
   dependency?: string;
+  /** Missing or invalid ones. */
   parameters?: string[];
+  /** Of a token that was not accepted. */
+  kid?: string;
   err?: unknown;
 }
 

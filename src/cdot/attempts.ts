@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { withTransaction, type Tx } from '../db/pool';
 import { enqueue, type Delivery } from './enqueue';
-import { toSync, type Sync, type SyncRow } from './syncs';
+import { lockNamespace, toSync, type Sync, type SyncRow } from './syncs';
 
 export type AttemptState = 'started' | 'completed' | 'partially_failed' | 'failed' | 'skipped';
 
@@ -42,17 +42,35 @@ export interface NewAttempt {
   correlationId: string;
 }
 
-/** Begins an attempt. @returns its id; null while another attempt of the namespace is going on */
+/**
+ * Begins an attempt.
+ * @returns its id; null: it is not its turn, as another attempt of the namespace is going on, or one of an older sync
+ *   failed within the last second. So however many syncs are recorded while the API is down, it is tried once a second
+ */
 export async function startAttempt(pool: Pool, attempt: NewAttempt): Promise<number | null> {
-  const { rows } = await pool.query<{ id: string }>(
-    `INSERT INTO gitlab_namespaces_sync_attempts
-       (namespaces_sync_id, namespace_id, created_at, updated_at, state, try, correlation_id, worker_id)
-     SELECT $1, $2, now, now, 'started', $3, $4, $5 FROM clock_timestamp() AS now
-     ON CONFLICT (namespace_id) WHERE state = 'started' DO NOTHING RETURNING id`,
-    [attempt.sync.id, attempt.sync.namespaceId, attempt.try, attempt.correlationId, attempt.workerId],
-  );
+  const { rows } = await pool.query<{ id: string }>(START, [
+    attempt.sync.id,
+    attempt.try,
+    attempt.correlationId,
+    attempt.workerId,
+  ]);
   return rows[0] ? Number(rows[0].id) : null;
 }
+
+// A row that is `started` in this statement's view may have failed just now, so it counts like one that has.
+const START = `
+  INSERT INTO gitlab_namespaces_sync_attempts
+    (namespaces_sync_id, namespace_id, created_at, updated_at, state, try, correlation_id, worker_id)
+  SELECT s.id, s.namespace_id, now, now, 'started', $2, $3, $4
+  FROM gitlab_namespaces_syncs s, greatest(clock_timestamp(), s.updated_at) AS now
+  WHERE s.id = $1 AND NOT EXISTS (
+    SELECT FROM (
+      SELECT * FROM gitlab_namespaces_sync_attempts WHERE namespace_id = s.namespace_id ORDER BY id DESC LIMIT 1
+    ) last
+    WHERE state = 'started' OR state = 'failed' AND namespaces_sync_id < s.id
+      AND clock_timestamp() - last.updated_at BETWEEN interval '0' AND interval '1 second'
+  )
+  ON CONFLICT (namespace_id) WHERE state = 'started' DO NOTHING RETURNING id`;
 
 /** How an attempt ended. */
 export interface AttemptEnd {
@@ -77,11 +95,12 @@ export class AttemptLost extends Error {
 export async function settleAttempt(
   pool: Pool,
   id: number,
+  sync: Sync,
   end: AttemptEnd,
   delivery: Delivery,
 ): Promise<void> {
   await withTransaction(pool, async (tx) => {
-    await tx.query('SELECT 1'); // a transaction begins with reading, see there
+    await lockNamespace(tx, sync.namespaceId);
     const { rowCount } = await tx.query(SETTLE, [
       id,
       end.state,
@@ -95,8 +114,19 @@ export async function settleAttempt(
       end.retryInMs,
     ]);
     if (rowCount === 0) throw new AttemptLost(`Attempt ${id} was closed by another worker`);
-    if (end.retryInMs !== null) await enqueue(tx, delivery, { delayMs: end.retryInMs });
+    if (end.retryInMs === null) return;
+    // The latest sync does not wait for the backoff of an older one (contract 6).
+    const isOvertaken = delivery.sync_id === null && (await isNewerRecorded(tx, sync));
+    await enqueue(tx, delivery, isOvertaken ? { keepTime: true } : { delayMs: end.retryInMs });
   });
+}
+
+async function isNewerRecorded(tx: Tx, { id, namespaceId }: Sync): Promise<boolean> {
+  const { rows } = await tx.query<{ newer: boolean }>(
+    'SELECT EXISTS (SELECT FROM gitlab_namespaces_syncs WHERE namespace_id = $1 AND id > $2) AS newer',
+    [namespaceId, id],
+  );
+  return rows[0]?.newer ?? false;
 }
 
 const SETTLE = `
@@ -105,14 +135,14 @@ const SETTLE = `
     run_url = $9, retry_at = clock_timestamp() + $10::float8 * interval '1 millisecond', updated_at = clock_timestamp()
   WHERE id = $1 AND state = 'started'`;
 
-/** How many tries of the namespace failed in a row, whichever sync they carried: what the backoff grows with. */
-export async function failuresInARow(pool: Pool, namespaceId: string): Promise<number> {
+/** How many tries of a sync failed in a row: what its backoff grows with. */
+export async function failuresInARow(pool: Pool, syncId: number): Promise<number> {
   const { rows } = await pool.query<{ failures: number }>(
     `SELECT count(*)::int AS failures FROM gitlab_namespaces_sync_attempts
-     WHERE namespace_id = $1 AND state = 'failed' AND id > coalesce((
+     WHERE namespaces_sync_id = $1 AND state = 'failed' AND id > coalesce((
        SELECT max(id) FROM gitlab_namespaces_sync_attempts
-       WHERE namespace_id = $1 AND state <> 'started' AND (state <> 'failed' OR retry_at IS NULL)), 0)`,
-    [namespaceId],
+       WHERE namespaces_sync_id = $1 AND state <> 'started' AND (state <> 'failed' OR retry_at IS NULL)), 0)`,
+    [syncId],
   );
   return rows[0]?.failures ?? 0;
 }
@@ -122,7 +152,8 @@ export async function closeInterrupted(tx: Tx, workerIds: string[]): Promise<num
   const { rowCount } = await tx.query(
     `UPDATE gitlab_namespaces_sync_attempts
      SET state = 'failed', error = 'Interrupted: the worker died', retry_at = clock_timestamp(),
-       duration_ms = extract(epoch FROM clock_timestamp() - created_at) * 1000, updated_at = clock_timestamp()
+       duration_ms = least(greatest(extract(epoch FROM clock_timestamp() - created_at) * 1000, 0), 2147483647),
+       updated_at = clock_timestamp()
      WHERE state = 'started' AND worker_id = ANY($1)`,
     [workerIds],
   );

@@ -1,31 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { isJsonObject } from '../domain/addOnInput';
 import type { Metrics } from '../metrics/metrics';
-import {
-  AttemptLost,
-  failuresInARow,
-  findDue,
-  settleAttempt,
-  startAttempt,
-  type AttemptEnd,
-} from './attempts';
+import { failuresInARow, findDue, settleAttempt, startAttempt, type AttemptEnd } from './attempts';
 import { retryDelay, type Backoff } from './backoff';
 import { enqueue, type Delivery } from './enqueue';
+import { messageOf } from './messageOf';
 import { postSync, type Reply, type Sender } from './post';
+import { storeOutcome, type Outcome } from './storeOutcome';
 import type { Sync } from './syncs';
-import { judge, messageOf, type Verdict } from './verdict';
+import { judge, type Verdict } from './verdict';
 
 export interface Delivering {
   pool: Pool;
   log: Logger;
-  metrics: Pick<Metrics, 'attempts'>;
+  metrics: Pick<Metrics, 'attempts' | 'unstoredOutcomes'>;
   sender: Sender;
   backoff: Backoff;
-  /** Tries of one request to send a sync, the first one included. */
-  maxTries: number;
+  /** Tries of one request to send a sync, the first one included; null: as many as it takes. */
+  maxTries: number | null;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
@@ -37,7 +31,7 @@ export interface Job {
   stopping: AbortSignal;
 }
 
-// How long a job waits for another one of its namespace; it does not occupy a worker meanwhile.
+// How long a job waits for its turn; it does not occupy a worker meanwhile.
 const TURN_MS = 1_000;
 
 /**
@@ -51,61 +45,47 @@ export async function deliver(deps: Delivering, delivery: Delivery, job: Job): P
   const correlationId = randomUUID();
   const attempt = { sync: due.sync, try: due.nextTry, workerId: job.workerId, correlationId };
   const attemptId = await startAttempt(pool, attempt);
-  if (attemptId === null) return enqueue(pool, delivery, { delayMs: TURN_MS });
+  if (attemptId === null) return enqueue(pool, delivery, { delayMs: TURN_MS, keepTime: true });
 
-  const begun = deps.now();
+  const begun = performance.now();
   const reply = await postSync(deps.sender, due.sync, correlationId, job.stopping);
-  const durationMs = deps.now() - begun;
+  const durationMs = Math.max(0, Math.round(performance.now() - begun));
   const verdict = giveUpAfter(deps.maxTries, due.nextTry, judge(reply, deps.now()));
-  const end = await untilStored(job.stopping, async () => {
-    const end = { ...endOf(reply, verdict, durationMs), retryInMs: await retryIn(deps, verdict, due.sync) };
-    await settleAttempt(pool, attemptId, end, delivery);
+  const ids = { attempt_id: attemptId, try: due.nextTry, correlation_id: correlationId };
+  const outcome = endOf(reply, verdict, durationMs);
+  const end = await storeOutcome({ ...deps, ...job, ids }, outcome, async (outcome) => {
+    const end = { ...outcome, retryInMs: await retryIn(deps, verdict, due.sync) };
+    await settleAttempt(pool, attemptId, due.sync, end, delivery);
     return end;
   });
   const isGivenUp = end.state === 'failed' && end.retryInMs === null;
   deps.metrics.attempts.inc({ state: isGivenUp ? 'given_up' : end.state });
-  logAttempt(deps.log, due.sync, end, {
-    attempt_id: attemptId,
-    try: due.nextTry,
-    correlation_id: correlationId,
-  });
+  logAttempt(deps.log, due.sync, end, ids);
 }
 
-function giveUpAfter(maxTries: number, tries: number, verdict: Verdict): Verdict {
-  if (verdict.retry !== 'later' || tries < maxTries) return verdict;
+function giveUpAfter(maxTries: number | null, tries: number, verdict: Verdict): Verdict {
+  if (verdict.retry !== 'later' || maxTries === null || tries < maxTries) return verdict;
   return { ...verdict, retry: 'no', error: `Gave up after ${tries} tries: ${verdict.error}` };
 }
 
 async function retryIn({ pool, backoff }: Delivering, verdict: Verdict, sync: Sync): Promise<number | null> {
   if (verdict.retry === 'no') return null;
   if (verdict.retry === 'at once') return 0;
-  return retryDelay(backoff, (await failuresInARow(pool, sync.namespaceId)) + 1, verdict.retryAfterMs);
+  return retryDelay(backoff, (await failuresInARow(pool, sync.id)) + 1, verdict.retryAfterMs);
 }
 
-function endOf(reply: Reply, { state, error }: Verdict, durationMs: number): Omit<AttemptEnd, 'retryInMs'> {
+function endOf(reply: Reply, { state, error }: Verdict, durationMs: number): Outcome {
   const isAnswer = reply.kind === 'answer';
   return {
     state,
     error,
     durationMs,
     httpStatus: isAnswer ? reply.status : null,
-    response: isAnswer ? reply.body : undefined,
+    response: isAnswer ? reply.kept : undefined,
     workflowId: isAnswer ? reply.workflowId : null,
     runId: isAnswer ? reply.runId : null,
     runUrl: isAnswer ? reply.runUrl : null,
   };
-}
-
-/** An outcome that is known must not get lost because the database is away for a moment. */
-async function untilStored<T>(stopping: AbortSignal, store: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await store();
-    } catch (error) {
-      if (error instanceof AttemptLost || stopping.aborted) throw error;
-      await sleep(1_000, undefined, { signal: stopping }).catch(() => undefined);
-    }
-  }
 }
 
 /** One line for each attempt; what a 422 refused is part of it (contract 6), the request never is. */

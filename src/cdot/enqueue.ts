@@ -13,7 +13,7 @@ export interface Delivery {
 export interface When {
   /** From now; default 0. */
   delayMs?: number;
-  /** Whether a job that is waiting already keeps its time: a backoff that is going on is not cut short. */
+  /** Whether a job that waits already keeps its time: a backoff that is going on, or a sync that is to be sent now. */
   keepTime?: boolean;
 }
 

@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { SESSION } from '../db/pool';
 
 // The first half of the advisory locks that mark live workers; the second one is the hash of the worker's id.
 const LOCK_CLASS = 507_291;
@@ -28,6 +29,7 @@ export async function openLiveness(url: string): Promise<Liveness> {
     client.on('end', () => resolve());
   });
   await client.connect();
+  await client.query(SESSION);
   return {
     lost,
     announce: async (workerId) => {

@@ -18,7 +18,8 @@ export interface CustomersDotOptions {
   api: () => Promise<ApiAddress | null>;
   /** Namespaces at the same time. */
   concurrency: number;
-  maxTries: number;
+  /** Null: no limit. */
+  maxTries: number | null;
   retryBaseMs: number;
   /** Milliseconds that one request may take. */
   timeoutMs: number;

@@ -1,5 +1,6 @@
-import { jsonProblem } from '../domain/jsonLimits';
+import { fetchFailure } from '../domain/fetchFailure';
 import { requestBody } from './attributes';
+import { readAnswer, type AnswerBody } from './readAnswer';
 import type { Sync } from './syncs';
 
 /** Where the API is, and which issuer of tokens it trusts. */
@@ -19,16 +20,14 @@ export interface Sender {
 
 /** What came of a request. */
 export type Reply =
-  | {
+  | ({
       kind: 'answer';
       status: number;
-      /** Undefined: not JSON, or nothing that could be stored. */
-      body: unknown;
       retryAfter: string | null;
       workflowId: string | null;
       runId: string | null;
       runUrl: string | null;
-    }
+    } & AnswerBody)
   | { kind: 'no_answer'; reason: string }
   /** We stopped waiting, as this worker stops. */
   | { kind: 'interrupted' };
@@ -64,7 +63,7 @@ export async function postSync(
     return {
       kind: 'answer',
       status,
-      body: readJson(await readText(response)),
+      ...(await readAnswer(response)),
       retryAfter: headers.get('retry-after'),
       workflowId: headers.get('x-provision-workflow-id'),
       runId: headers.get('x-provision-run-id'),
@@ -72,7 +71,7 @@ export async function postSync(
     };
   } catch (error) {
     if (stopping.aborted) return { kind: 'interrupted' };
-    const reason = over.signal.aborted ? `No answer within ${sender.timeoutMs} ms` : describe(error);
+    const reason = over.signal.aborted ? `No answer within ${sender.timeoutMs} ms` : fetchFailure(error);
     return { kind: 'no_answer', reason };
   } finally {
     clearTimeout(timer);
@@ -82,35 +81,4 @@ export async function postSync(
 
 function provisionUrl(base: string, namespaceId: string): string {
   return `${base.replace(/\/+$/, '')}/api/v4/internal/gitlab_subscriptions/namespaces/${namespaceId}/provision`;
-}
-
-// Our answers have a few hundred bytes; whatever sends more is not the API, and what it sends is not kept.
-const MAX_ANSWER_BYTES = 256 * 1024;
-
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.length;
-    if (size > MAX_ANSWER_BYTES) return '';
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function readJson(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text);
-    return jsonProblem(value) === null ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** fetch says only `fetch failed`; the reason, such as a refused connection, is its cause. */
-function describe(error: unknown): string {
-  const { cause } = error as { cause?: unknown };
-  const reason = cause instanceof Error ? cause : (error as Error);
-  const code = (reason as { code?: unknown }).code;
-  return reason.message || (typeof code === 'string' ? code : String(error));
 }

@@ -23,7 +23,7 @@ const LOOK = {
     count(*) FILTER (WHERE locked_at IS NULL AND run_at > now()) AS waiting,
     count(*) FILTER (WHERE locked_at IS NOT NULL) AS running,
     extract(epoch FROM now() - min(run_at) FILTER (WHERE locked_at IS NULL AND run_at <= now())) AS due_age,
-    extract(epoch FROM now() - min(latest.updated_at)) AS unsent_age
+    greatest(extract(epoch FROM now() - min(latest.updated_at)), 0) AS unsent_age
   FROM graphile_worker.jobs
   LEFT JOIN LATERAL (
     SELECT updated_at FROM gitlab_namespaces_syncs

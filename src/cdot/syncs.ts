@@ -37,7 +37,8 @@ export class ResyncRefused extends Error {
 
 /**
  * Records what a namespace is entitled to and puts its delivery into the queue, in one transaction (contract 6).
- * A new row only when the attributes differ from the namespace's last ones. A backoff of the namespace goes on.
+ * A new row only when the attributes differ from the namespace's last ones. A new sync is tried at once, whatever an
+ * older one waits for; the backoff of one that is sent again goes on.
  * @throws AttributesRefused
  */
 export async function recordSync(pool: Pool, namespaceId: string, attrs: Attributes): Promise<Recorded> {
@@ -48,7 +49,7 @@ export async function recordSync(pool: Pool, namespaceId: string, attrs: Attribu
     const latest = await latestRow(tx, namespaceId);
     const isNew = latest?.attrs_sha256 !== digest;
     const row = isNew ? await insertRow(tx, namespaceId, digest, attrs) : await touchRow(tx, latest.id);
-    await enqueue(tx, { namespace_id: namespaceId, sync_id: null }, { keepTime: true });
+    await enqueue(tx, { namespace_id: namespaceId, sync_id: null }, { keepTime: !isNew });
     return { sync: toSync(row), isNew };
   });
 }
@@ -100,7 +101,7 @@ export function toSync(row: SyncRow): Sync {
 }
 
 /** Writers of one namespace take turns, also for its very first row: ids grow in the order of the commits. */
-async function lockNamespace(tx: Tx, namespaceId: string): Promise<void> {
+export async function lockNamespace(tx: Tx, namespaceId: string): Promise<void> {
   await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`namespace:${namespaceId}`]);
 }
 
@@ -121,9 +122,13 @@ async function insertRow(tx: Tx, namespaceId: string, digest: string, attrs: Att
   return rows[0] as SyncRow;
 }
 
+/** Marks a sync as asked to be sent: later than all its attempts, whatever the clock says, or it would seem sent. */
 async function touchRow(tx: Tx, id: string): Promise<SyncRow> {
   const { rows } = await tx.query<SyncRow>(
-    `UPDATE gitlab_namespaces_syncs SET updated_at = clock_timestamp() WHERE id = $1 RETURNING *`,
+    `UPDATE gitlab_namespaces_syncs SET updated_at = greatest(clock_timestamp(), (
+       SELECT max(created_at) + interval '1 microsecond' FROM gitlab_namespaces_sync_attempts
+       WHERE namespaces_sync_id = $1))
+     WHERE id = $1 RETURNING *`,
     [id],
   );
   return rows[0] as SyncRow;

@@ -1,6 +1,8 @@
 import { isJsonObject } from '../domain/addOnInput';
 import type { AttemptState } from './attempts';
+import { messageOf } from './messageOf';
 import type { Reply } from './post';
+import { retryAfterMs } from './retryAfter';
 
 /** What an answer means for an attempt (contract 6). */
 export interface Verdict {
@@ -14,49 +16,40 @@ export interface Verdict {
 }
 
 /**
- * Judges a reply: 200 is done, 422 partially failed, 409 overtaken by a newer sync; 5XX, 429 and silence are tried
- * again; anything else would be answered the same way again, so it is not.
+ * Judges a reply. Only an answer of the contract's form (contract 2) decides, as the same request would be answered
+ * so again; whatever else comes was not said by the API about this sync, and is tried again (contract 6).
  * @param now milliseconds since the epoch, for a `Retry-After` that is a date
  */
 export function judge(reply: Reply, now: number): Verdict {
   if (reply.kind === 'interrupted') return failed('Interrupted: the worker was stopped', 'at once');
   if (reply.kind === 'no_answer') return failed(reply.reason, 'later');
   const { status, body } = reply;
-  if (status === 200) {
-    if (isJsonObject(body) && body['status'] === 'success') return ended('completed');
-    // Something between us and the API answered; nobody knows whether the sync was applied.
-    return failed('200 without the answer of the API', 'later');
+  const decisive = DECISIVE.get(status);
+  if (decisive?.hasForm(body)) {
+    const error = decisive.state === 'failed' ? messageOf(body) : null;
+    return { state: decisive.state, error, retry: 'no', retryAfterMs: null };
   }
-  if (status === 422) return ended('partially_failed');
-  if (status === 409) return ended('skipped');
-  const error = messageOf(body) ?? `The API answered ${status}`;
-  if (status >= 500 || status === 429) {
-    return { ...failed(error, 'later'), retryAfterMs: retryAfter(reply.retryAfter, now) };
-  }
-  return failed(error, 'no');
+  const reason = decisive
+    ? `${status} without the answer of the API`
+    : (messageOf(body) ?? `The API answered ${status}`);
+  return { ...failed(reason, 'later'), retryAfterMs: retryAfterMs(reply.retryAfter, now) };
 }
 
-/** The text that an answer gives as its reason, whichever of GitLab's two keys it uses. */
-export function messageOf(body: unknown): string | null {
-  if (!isJsonObject(body)) return null;
-  const text = [body['message'], body['error']].find((value) => typeof value === 'string');
-  return text?.slice(0, MAX_MESSAGE) ?? null;
-}
+const isResult = (status: string) => (body: unknown) =>
+  isJsonObject(body) && body['status'] === status && isJsonObject(body['payload']);
+const refused = { state: 'failed', hasForm: (body: unknown) => messageOf(body) !== null } as const;
 
-const MAX_MESSAGE = 2_000;
-
-function ended(state: Verdict['state']): Verdict {
-  return { state, error: null, retry: 'no', retryAfterMs: null };
-}
+/** The statuses that can decide, and the form that an answer of each has. */
+const DECISIVE = new Map<number, { state: Verdict['state']; hasForm: (body: unknown) => boolean }>([
+  [200, { state: 'completed', hasForm: isResult('success') }],
+  [422, { state: 'partially_failed', hasForm: isResult('error') }],
+  [409, { state: 'skipped', hasForm: (body) => isJsonObject(body) && body['status'] === 'skipped' }],
+  [400, refused],
+  [404, refused],
+  [413, refused],
+  [415, refused],
+]);
 
 function failed(error: string, retry: Verdict['retry']): Verdict {
   return { state: 'failed', error, retry, retryAfterMs: null };
-}
-
-/** Seconds or an HTTP date; null when it is neither. */
-function retryAfter(header: string | null, now: number): number | null {
-  if (header === null) return null;
-  if (/^\d+$/.test(header)) return Number(header) * 1000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? null : Math.max(0, at - now);
 }

@@ -6,15 +6,17 @@ import type { RunningService } from './service';
  * @param isTerminal whether a person reads it: a password that was made here is shown to nobody else
  */
 export function banner(service: RunningService, dataDir: string, isTerminal: boolean): string {
-  const { apiUrl, customersDotUrl, workerUrl, uiUrl, auditReader, hasDemo } = service;
+  const { apiUrl, adminUrl, customersDotUrl, workerUrl, uiUrl, auditReader, hasDemo } = service;
+  const auditUrl = `${adminUrl ?? apiUrl}/namespaces`;
   const lines = ['', 'The namespace provisioner is up.'];
   if (apiUrl !== null) lines.push(`  API          ${apiUrl}`);
+  if (adminUrl !== null) lines.push(`  Admin        ${adminUrl}`);
   if (customersDotUrl !== null) lines.push(`  CDot's side  ${customersDotUrl}`);
   if (workerUrl !== null) lines.push(`  Worker       ${workerUrl}`);
   if (uiUrl !== null) lines.push(`  Temporal UI  ${uiUrl}`);
   if (apiUrl !== null && auditReader) {
     const { user, password, file } = auditReader;
-    lines.push(`  Audit        ${apiUrl}/namespaces`);
+    lines.push(`  Audit        ${auditUrl}`);
     if (file !== null)
       lines.push(`               user ${user}, password ${isTerminal ? password : `in ${file}`}`);
   }
@@ -24,7 +26,7 @@ export function banner(service: RunningService, dataDir: string, isTerminal: boo
       'Provision the demo group from another terminal:',
       `  ${demoCurl(apiUrl, tokenCommand(dataDir))}`,
       'Then see what it got, when and why:',
-      `  ${apiUrl}/namespaces/demo-group`,
+      `  ${auditUrl}/demo-group`,
     );
   }
   return [...lines, '', 'Ctrl-C stops it.', ''].join('\n');

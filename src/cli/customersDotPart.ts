@@ -1,11 +1,13 @@
 import { createHealthApp } from '../api/healthApp';
 import { startCustomersDot } from '../cdot/part';
-import { openSigningKeys } from '../issuer/keys';
+import { openSigningKeys, signingSince } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
+import { observeSigningKey } from '../metrics/signingKey';
 import { listen } from './api';
 import type { Cleanups } from './cleanups';
 import { graceMs } from './grace';
 import type { Servers } from './localServers';
+import { requireOwnSessions } from './ownSessions';
 import { findRuntime } from './runtimeFile';
 import type { ServiceOptions } from './parts';
 import { orExplain } from './startError';
@@ -27,7 +29,9 @@ export async function startCustomersDotPart(
   const { customersDot, subscriptionPortalUrl } = config;
   const keys = openSigningKeys(config.dataDir);
   await keys(); // a damaged file is better found now
+  observeSigningKey(metrics, async () => Date.now() - (await signingSince(config.dataDir)));
   const databaseUrl = await servers.customersDotDatabase();
+  await requireOwnSessions('CUSTOMERS_DOT_DATABASE_URL', databaseUrl);
   onProgress("starting CustomersDot's worker");
   const part = await orExplain(
     startCustomersDot({

@@ -9,6 +9,7 @@ import { loadSigningKeys, SigningKeysDamaged } from '../issuer/keys';
 import { RotationRefused } from '../issuer/rotate';
 import { signToken } from '../issuer/token';
 import { LocalServerError } from '../local/errors';
+import { checkCommand } from './checkCommand';
 import { keysCommand } from './keysCommand';
 import { PARTS } from './parts';
 import { findRuntime } from './runtimeFile';
@@ -26,11 +27,13 @@ environment['TOKIO_WORKER_THREADS'] ??= '1';
 const ENVIRONMENT_HELP = `
 Environment:
   HOST, PORT                  where the API listens (127.0.0.1, 3000)
+  ADMIN_PORT                  where the API serves health, metrics and audit pages; unset: on PORT
   GITLAB_DATABASE_URL         GitLab's PostgreSQL; unset: an embedded one
+  GITLAB_CI_DATABASE_URL      GitLab's CI database, where that is another one; unset: the main one
   CUSTOMERS_DOT_DATABASE_URL  CustomersDot's PostgreSQL; unset: the embedded one
   CUSTOMERS_DOT_PORT          where CustomersDot's side serves its health and its keys (3001)
   CUSTOMERS_DOT_CONCURRENCY   namespaces that it provisions at the same time (10)
-  CUSTOMERS_DOT_MAX_ATTEMPTS  how often it tries to send a sync (25)
+  CUSTOMERS_DOT_MAX_ATTEMPTS  how often it tries to send a sync at most; unset: no limit
   CUSTOMERS_DOT_RETRY_BASE_MS its wait before the second try, doubled with each further one (2000)
   WORKER_PORT                 where a worker without an API serves its health (3002)
   WORKER_BUILD_ID             the version of the worker's code, for Temporal's worker versioning; unset: unversioned
@@ -101,6 +104,7 @@ program
     console.log(await signToken(await loadSigningKeys(config.dataDir), { issuer: apiUrl }));
   });
 
+program.addCommand(checkCommand(environment));
 program.addCommand(keysCommand(environment));
 for (const command of syncCommands(environment)) program.addCommand(command);
 
@@ -119,6 +123,8 @@ program.parseAsync().catch((error: unknown) => {
     RotationRefused,
     ResyncRefused,
   ].some((kind) => error instanceof kind);
-  console.error(isExpected ? `provisioner: ${(error as Error).message}` : error);
+  if (isExpected)
+    for (const line of (error as Error).message.split('\n')) console.error(`provisioner: ${line}`);
+  else console.error(error);
   process.exit(1);
 });

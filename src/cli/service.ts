@@ -9,6 +9,8 @@ import { publishRuntime, withdrawRuntime } from './runtimeFile';
 /** A service that is up; what it does not run is null. */
 export interface RunningService {
   apiUrl: string | null;
+  /** Where the API serves its health, its metrics and the audit pages; null: at `apiUrl`. */
+  adminUrl: string | null;
   customersDotUrl: string | null;
   workerUrl: string | null;
   uiUrl: string | null;
@@ -22,7 +24,8 @@ export interface RunningService {
 
 /** Starts the parts and whatever they need that is not configured. @throws when something cannot be started */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
-  const { config, environment, parts, log, tracing, onProgress, onFatal } = options;
+  const { config, environment, parts, log, metrics, tracing, onProgress, onFatal } = options;
+  for (const part of parts) metrics.parts.set({ part }, 1);
   const cleanups = new Cleanups(log);
   if (tracing) cleanups.add(() => tracing.stop());
   try {
@@ -40,6 +43,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     cleanups.add(() => withdrawRuntime(config.dataDir));
     return {
       apiUrl,
+      adminUrl: provisioning?.adminUrl ?? null,
       customersDotUrl,
       workerUrl: provisioning?.workerUrl ?? null,
       uiUrl: provisioning?.uiUrl ?? null,

@@ -1,4 +1,4 @@
-/** The service cannot start as it is configured. One line that names the variable and says why. */
+/** The service cannot start as it is configured. Each line names what is wrong, such as a variable, and says why. */
 export class StartError extends Error {
   readonly code = 'start_failed';
 }

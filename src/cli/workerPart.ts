@@ -1,8 +1,13 @@
 import type { Pool } from 'pg';
 import { createActivities } from '../activities';
+import { CiResets } from '../activities/ciResets';
 import { nameInLog } from '../activities/nameInLog';
 import type { HealthCheck } from '../api/health';
 import { createHealthApp } from '../api/healthApp';
+import type { SchemaCache } from '../db/gitlabSchema';
+import { pendingCiResets } from '../db/ciResets';
+import { createPool } from '../db/pool';
+import { observeCiResets } from '../metrics/ciResets';
 import type { TemporalConnection } from '../temporal/connection';
 import type { EarlyAnswers } from '../temporal/earlyAnswers';
 import type { SearchAttributes } from '../temporal/searchAttributes';
@@ -16,6 +21,7 @@ import type { ServiceOptions } from './parts';
 /** What the parts `api` and `worker` of one process share. */
 export interface Shared {
   pool: Pool;
+  schema: SchemaCache;
   temporal: TemporalConnection;
   searchAttributes: SearchAttributes;
   checks: Record<string, HealthCheck>;
@@ -30,7 +36,7 @@ export interface Shared {
  */
 export async function startWorkerPart(
   { config, parts, log, logContext, metrics, tracing, stopping, onProgress, onFatal }: ServiceOptions,
-  { pool, temporal, searchAttributes, checks, warnings, earlyAnswers }: Shared,
+  { pool, schema, temporal, searchAttributes, checks, warnings, earlyAnswers }: Shared,
   cleanups: Cleanups,
 ): Promise<string | null> {
   let worker: RunningWorker | null = null;
@@ -43,9 +49,12 @@ export async function startWorkerPart(
     cleanups.add(() => health.stop(graceMs(config)));
     url = health.url;
   }
+  observeCiResets(metrics, () => pendingCiResets(pool));
   onProgress('starting the worker');
   const activities = createActivities({
     pool,
+    schema,
+    ciResets: openCiResets(config.gitlabCiDatabaseUrl, { pool, log, metrics }, cleanups),
     log,
     metrics,
     findSearchAttributes: () => searchAttributes.find(),
@@ -60,4 +69,24 @@ export async function startWorkerPart(
   started.ended.catch((error: unknown) => onFatal(`the worker died: ${String(error)}`));
   cleanups.add(() => started.stop());
   return url;
+}
+
+/** Where GitLab's CI tables are in a database of their own: what writes to it (contract 7). */
+function openCiResets(
+  url: string | null,
+  { pool, log, metrics }: Pick<ServiceOptions, 'log' | 'metrics'> & Pick<Shared, 'pool'>,
+  cleanups: Cleanups,
+): CiResets | null {
+  if (url === null) return null;
+  const ciPool = createPool({
+    url,
+    applicationName: 'provisioner ci',
+    max: 2,
+    onError: (error) => log.warn({ err: error }, 'a connection to the CI database broke'),
+  });
+  metrics.pools.set('gitlab_ci', ciPool);
+  const resets = new CiResets(pool, ciPool, log);
+  cleanups.add(() => ciPool.end());
+  cleanups.add(() => resets.stop());
+  return resets;
 }

@@ -9,8 +9,12 @@ import type { FailurePolicy } from '../domain/sync';
 export interface Config {
   host: string;
   port: number;
+  /** Where an API serves its health, its metrics and the audit pages; null: on `port`. */
+  adminPort: number | null;
   /** Null: the embedded PostgreSQL. */
   gitlabDatabaseUrl: string | null;
+  /** GitLab's CI database; null: its tables are in the main one. */
+  gitlabCiDatabaseUrl: string | null;
   /** Null: the embedded PostgreSQL. */
   customersDotDatabaseUrl: string | null;
   customersDot: CustomersDotConfig;
@@ -50,8 +54,8 @@ interface CustomersDotConfig {
   port: number;
   /** Namespaces that are provisioned at the same time. */
   concurrency: number;
-  /** Tries of one request to send a sync, the first one included. */
-  maxAttempts: number;
+  /** Tries of one request to send a sync, the first one included; null: no limit. */
+  maxAttempts: number | null;
   /** Milliseconds before the second try; doubled with each further one. */
   retryBaseMs: number;
 }
@@ -69,14 +73,15 @@ const url = (...protocols: string[]) =>
     })
     .optional();
 
-const number = (from: number, to: number, fallback: number) =>
+const wholeNumber = (from: number, to: number) =>
   z
     .string()
     .refine((value) => /^\d+$/.test(value) && Number(value) >= from && Number(value) <= to, {
       error: `must be a whole number from ${from} to ${to}`,
     })
-    .transform(Number)
-    .default(fallback);
+    .transform(Number);
+
+const number = (from: number, to: number, fallback: number) => wholeNumber(from, to).default(fallback);
 
 const oneOf = <Value extends string>(values: readonly [Value, ...Value[]], fallback: NoInfer<Value>) =>
   z.enum(values, { error: `must be one of ${values.join(', ')}` }).default(fallback);
@@ -84,11 +89,13 @@ const oneOf = <Value extends string>(values: readonly [Value, ...Value[]], fallb
 const schema = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: number(0, 65_535, 3000),
+  ADMIN_PORT: wholeNumber(0, 65_535).optional(),
   GITLAB_DATABASE_URL: url('postgres:', 'postgresql:'),
+  GITLAB_CI_DATABASE_URL: url('postgres:', 'postgresql:'),
   CUSTOMERS_DOT_DATABASE_URL: url('postgres:', 'postgresql:'),
   CUSTOMERS_DOT_PORT: number(0, 65_535, 3001),
   CUSTOMERS_DOT_CONCURRENCY: number(1, 100, 10),
-  CUSTOMERS_DOT_MAX_ATTEMPTS: number(1, 1_000, 25),
+  CUSTOMERS_DOT_MAX_ATTEMPTS: wholeNumber(1, 1_000).optional(),
   CUSTOMERS_DOT_RETRY_BASE_MS: number(1, 3_600_000, 2_000),
   WORKER_PORT: number(0, 65_535, 3002),
   WORKER_BUILD_ID: z.string().max(200, 'must not be longer than 200 characters').optional(),
@@ -127,12 +134,14 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   return {
     host: values.HOST,
     port: values.PORT,
+    adminPort: adminPort(values.ADMIN_PORT, values.PORT),
     gitlabDatabaseUrl: values.GITLAB_DATABASE_URL ?? null,
+    gitlabCiDatabaseUrl: values.GITLAB_CI_DATABASE_URL ?? null,
     customersDotDatabaseUrl: values.CUSTOMERS_DOT_DATABASE_URL ?? null,
     customersDot: {
       port: values.CUSTOMERS_DOT_PORT,
       concurrency: values.CUSTOMERS_DOT_CONCURRENCY,
-      maxAttempts: values.CUSTOMERS_DOT_MAX_ATTEMPTS,
+      maxAttempts: values.CUSTOMERS_DOT_MAX_ATTEMPTS ?? null,
       retryBaseMs: values.CUSTOMERS_DOT_RETRY_BASE_MS,
     },
     workerPort: values.WORKER_PORT,
@@ -152,6 +161,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     logLevel: values.LOG_LEVEL,
     otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
   };
+}
+
+function adminPort(own: number | undefined, port: number): number | null {
+  if (own === undefined) return null;
+  if (own !== 0 && own === port) throw new ConfigError('ADMIN_PORT must be another port than PORT');
+  return own;
 }
 
 function auditConfig(user: string | undefined, password: string | undefined): Config['audit'] {

@@ -1,4 +1,7 @@
+import { planName } from '../domain/plans';
+import type { GitlabSchema } from './gitlabSchema';
 import type { Tx } from './pool';
+import { uidOf } from './subscriptions';
 
 /** A namespace as the audit pages name it. */
 export interface AuditedNamespace {
@@ -12,6 +15,7 @@ export interface AuditedNamespace {
 /** What a namespace has now, in GitLab's columns; null where there is no row. */
 export interface Entitlements {
   subscription: {
+    /** Its name, or its number where the name is not known. */
     plan: string | null;
     seats: number | null;
     seats_in_use: number;
@@ -32,8 +36,7 @@ export interface Entitlements {
     extra_shared_runners_minutes_limit: number | null;
   };
   addOnPurchases: {
-    /** The stored enum. */
-    add_on: number;
+    subscription_add_on_uid: number;
     quantity: number;
     started_at: string;
     expires_on: string;
@@ -52,10 +55,11 @@ export async function findAuditedNamespace(tx: Tx, id: string): Promise<AuditedN
   return rows[0] ?? null;
 }
 
-const SUBSCRIPTION = `
-  SELECT plans.name AS plan, seats, seats_in_use, max_seats_used, start_date, end_date, trial, trial_starts_on,
-    trial_ends_on, auto_renew, contract_overages_allowed
-  FROM gitlab_subscriptions LEFT JOIN plans ON plans.id = hosted_plan_id WHERE namespace_id = $1`;
+const subscriptionText = (schema: GitlabSchema) => `
+  SELECT ${uidOf('subscription', schema.has('plans') && schema.has('gitlab_subscriptions', 'hosted_plan_id'))} AS "planUid",
+    seats, seats_in_use, max_seats_used, start_date, end_date, trial, trial_starts_on, trial_ends_on, auto_renew,
+    contract_overages_allowed
+  FROM gitlab_subscriptions AS subscription WHERE namespace_id = $1`;
 
 const LIMITS = `
   SELECT additional_purchased_storage_size, additional_purchased_storage_ends_on,
@@ -64,22 +68,26 @@ const LIMITS = `
   WHERE namespaces.id = $1`;
 
 const ADD_ONS = `
-  SELECT add_on.name AS add_on, quantity, started_at, expires_on, purchase_xid, trial,
+  SELECT subscription_add_on_uid, quantity, started_at, expires_on, purchase_xid, trial,
     expires_on < current_date AS is_expired
   FROM subscription_add_on_purchases
-  JOIN subscription_add_ons AS add_on ON add_on.id = subscription_add_on_id
-  WHERE namespace_id = $1 ORDER BY add_on.name LIMIT 100`;
+  WHERE namespace_id = $1 ORDER BY subscription_add_on_uid LIMIT 100`;
 
 /** What a namespace that exists is entitled to at the time of the snapshot. */
-export async function findEntitlements(tx: Tx, id: string): Promise<Entitlements> {
-  const { rows: subscriptions } = await tx.query<NonNullable<Entitlements['subscription']>>(SUBSCRIPTION, [
-    id,
-  ]);
+export async function findEntitlements(tx: Tx, schema: GitlabSchema, id: string): Promise<Entitlements> {
+  const { rows: subscriptions } = await tx.query<
+    Omit<NonNullable<Entitlements['subscription']>, 'plan'> & { planUid: number | null }
+  >(subscriptionText(schema), [id]);
+  const subscription = subscriptions[0];
   const { rows: limits } = await tx.query<Entitlements['limits']>(LIMITS, [id]);
   const { rows: addOnPurchases } = await tx.query<Entitlements['addOnPurchases'][number]>(ADD_ONS, [id]);
   return {
-    subscription: subscriptions[0] ?? null,
+    subscription: subscription ? { ...subscription, plan: shownPlan(subscription.planUid) } : null,
     limits: limits[0] as Entitlements['limits'],
     addOnPurchases,
   };
+}
+
+function shownPlan(uid: number | null): string | null {
+  return uid === null ? null : (planName(uid) ?? `plan ${uid}`);
 }

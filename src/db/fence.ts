@@ -1,4 +1,6 @@
 import type { Clock } from '../domain/plan';
+import type { Provision } from '../domain/provision';
+import type { Memories } from '../domain/sync';
 import type { NamespaceAtDoor } from './namespaces';
 import type { Tx } from './pool';
 import { prepared } from './statement';
@@ -47,22 +49,52 @@ export async function admitRun(tx: Tx, run: RunIdentity): Promise<Clock & { supe
   return { ...clock, supersededBy: Number(fences[0]?.sync_id) };
 }
 
-const FIND_UNFINISHED = prepared(
-  'find_unfinished_run',
-  `SELECT run_id FROM provisioning.fences
-   WHERE namespace_id = $1 AND run_id <> $2 AND NOT EXISTS (
-     SELECT 1 FROM provisioning.ledger
-     WHERE ledger.run_id = fences.run_id AND ledger.workflow_id = fences.workflow_id AND step = 'recordOutcome')`,
+const FIND_EARLIER = prepared(
+  'find_earlier_runs',
+  `
+  SELECT
+    CASE WHEN run_id <> $2 AND NOT EXISTS (
+      SELECT 1 FROM provisioning.ledger
+      WHERE ledger.run_id = fence.run_id AND ledger.workflow_id = fence.workflow_id AND step = 'recordOutcome'
+    ) THEN run_id END AS "unfinishedRun",
+    CASE WHEN sync_id = $3 THEN (
+      SELECT coalesce((
+        SELECT pg_catalog.jsonb_object_agg(step, result -> 'memories') FROM provisioning.ledger
+        WHERE run_id = same.run_id AND workflow_id = same.workflow_id AND undone_at IS NULL
+          AND result -> 'memories' IS NOT NULL
+      ), '{}')
+      FROM (
+        SELECT run_id, workflow_id FROM provisioning.ledger AS outcome
+        JOIN provisioning.ledger AS admission USING (run_id, workflow_id)
+        WHERE outcome.namespace_id = $1 AND outcome.sync_id = $3 AND outcome.step = 'recordOutcome'
+          AND admission.step = 'admitSync' AND admission.result #> '{input,provision}' = $4::jsonb
+          AND (outcome.result ->> 'status' = 'success'
+            OR outcome.result ->> 'status' = 'error' AND admission.result #>> '{input,policy}' = 'independent')
+        ORDER BY outcome.id DESC LIMIT 1
+      ) AS same
+    ) END AS memories
+  FROM provisioning.fences AS fence WHERE namespace_id = $1`,
 );
 
-/**
- * The run that was admitted before this one and has no outcome: it was terminated, and what its steps did stands (or
- * it was cancelled before its first step, and there is nothing).
- * @returns its id, or null
- */
-export async function findUnfinishedRun(tx: Tx, run: RunIdentity): Promise<string | null> {
-  const { rows } = await tx.query<{ run_id: string }>(FIND_UNFINISHED(run.namespaceId, run.runId));
-  return rows[0]?.run_id ?? null;
+/** What earlier runs of the namespace mean for one that is to be admitted. */
+export interface EarlierRuns {
+  /**
+   * The run that was admitted before this one, if it has no outcome: it was terminated, and what its steps did stands
+   * (or it was cancelled before its first step, and there is nothing). Else null.
+   */
+  unfinishedRun: string | null;
+  /** What the last run left to know that applied the same sync: same id, same request. Null: the sync is new. */
+  memories: Memories | null;
+}
+
+/** Looks for earlier runs of the namespace (contract 5). @param provision what the sync asks for */
+export async function findEarlierRuns(tx: Tx, run: RunIdentity, provision: Provision): Promise<EarlierRuns> {
+  const { rows } = await tx.query<{
+    unfinishedRun: string | null;
+    memories: Record<string, Memories> | null;
+  }>(FIND_EARLIER(run.namespaceId, run.runId, run.syncId, JSON.stringify(provision)));
+  const { unfinishedRun = null, memories = null } = rows[0] ?? {};
+  return { unfinishedRun, memories: memories && (Object.assign({}, ...Object.values(memories)) as Memories) };
 }
 
 /** What a step finds at the fence: the transaction's time, and whether the run may still write. */
@@ -83,7 +115,7 @@ const PASS = prepared(
   )
   SELECT fence.*, namespace.*, now()::text AS now, current_date::text AS today
   FROM fence LEFT JOIN LATERAL (
-    SELECT id, parent_id AS "parentId" FROM namespaces WHERE id = $1 AND type <> 'Project' FOR KEY SHARE
+    SELECT id, parent_id AS "parentId" FROM namespaces WHERE id = $1 AND type::text <> 'Project' FOR KEY SHARE
   ) AS namespace ON true`,
 );
 

@@ -17,25 +17,26 @@ const COLUMNS = `
 
 const SELECT_BY_ID = `
   SELECT ${COLUMNS} FROM namespaces LEFT JOIN provisioning.fences ON fences.namespace_id = namespaces.id
-  WHERE namespaces.id = $1 AND namespaces.type <> 'Project'`;
+  WHERE namespaces.id = $1 AND namespaces.type::text <> 'Project'`;
 const BY_ID = prepared('find_namespace_by_id', SELECT_BY_ID);
 const HOLD = prepared('hold_namespace', `${SELECT_BY_ID} FOR KEY SHARE OF namespaces`);
 
-// Walks down from the root, one path segment a level; the whole path must be used up.
+// Walks down from the root, one path segment a level; the whole path must be used up. The exact spelling comes before
+// any other case, as in GitLab, whose indexes are on lower(path).
 const BY_PATH = prepared(
   'find_namespace_by_path',
   `
   WITH RECURSIVE walk AS (
-    SELECT id, 1 AS depth FROM namespaces
-    WHERE path = ($1::text[])[1] AND parent_id IS NULL AND type <> 'Project'
+    SELECT id, 1 AS depth, path::text = ($1::text[])[1] AS is_exact FROM namespaces
+    WHERE lower(path::text) = lower(($1::text[])[1]) AND parent_id IS NULL AND type::text <> 'Project'
     UNION ALL
-    SELECT child.id, depth + 1 FROM walk
-    JOIN namespaces AS child ON child.parent_id = walk.id AND child.path = ($1::text[])[depth + 1]
-    WHERE child.type <> 'Project'
+    SELECT child.id, depth + 1, is_exact AND child.path::text = ($1::text[])[depth + 1] FROM walk
+    JOIN namespaces AS child ON child.parent_id = walk.id AND lower(child.path::text) = lower(($1::text[])[depth + 1])
+    WHERE child.type::text <> 'Project'
   )
   SELECT ${COLUMNS} FROM walk JOIN namespaces USING (id)
   LEFT JOIN provisioning.fences ON fences.namespace_id = namespaces.id
-  WHERE depth = cardinality($1::text[]) ORDER BY namespaces.id LIMIT 1`,
+  WHERE depth = pg_catalog.cardinality($1::text[]) ORDER BY is_exact DESC, namespaces.id LIMIT 1`,
 );
 
 /**
@@ -51,9 +52,14 @@ export function holdNamespace(tx: Tx, id: string): Promise<NamespaceAtDoor | nul
   return findOne(tx, HOLD(id));
 }
 
-/** Finds a namespace by full path, e.g. `group` or `group/subgroup` (contract 1.1). */
+/** Finds a namespace by full path in any case, e.g. `group` or `group/subgroup` (contract 1.1). */
 export function findNamespaceByPath(db: Pool | Tx, path: string): Promise<NamespaceAtDoor | null> {
-  return findOne(db, BY_PATH(path.split('/')));
+  return findOne(db, findNamespaceByPathStatement(path));
+}
+
+/** The statement of that look-up; by GitLab's indexes on `lower(path)`. */
+export function findNamespaceByPathStatement(path: string): QueryConfig {
+  return BY_PATH(path.split('/'));
 }
 
 async function findOne(db: Pool | Tx, statement: QueryConfig): Promise<NamespaceAtDoor | null> {

@@ -7,7 +7,7 @@ const ADD = prepared(
   'add_follow_ups',
   `INSERT INTO provisioning.outbox (namespace_id, event, payload, workflow_id, run_id, created_at)
    SELECT $1, event, payload::jsonb, $2, $3, now()
-   FROM unnest($4::text[], $5::text[]) WITH ORDINALITY AS follow_up (event, payload, position)
+   FROM ROWS FROM (pg_catalog.unnest($4::text[]), pg_catalog.unnest($5::text[])) WITH ORDINALITY AS follow_up (event, payload, position)
    ORDER BY position
    RETURNING id`,
 );

@@ -1,4 +1,4 @@
-import { Pool, type PoolClient } from 'pg';
+import { Pool, type ClientBase, type PoolClient } from 'pg';
 import { BatchingSocket } from './batchingSocket';
 import { isStaleStatement } from './sqlState';
 import { prepared } from './statement';
@@ -21,6 +21,17 @@ export interface PoolSettings {
 }
 
 /**
+ * What each session is set to once the connection is there, in one round trip: poolers refuse most settings that come
+ * with the start of one. A function or operator of `public` is only taken where no built-in one fits better: statements
+ * name the types, or qualify what takes any type.
+ */
+export const SESSION = `
+  SET statement_timeout = '7s'; SET lock_timeout = '3s'; -- fits the limit of a local activity (workflows/activityCalls)
+  SET idle_in_transaction_session_timeout = '30s';
+  SET search_path = public, pg_temp;
+  SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'`;
+
+/**
  * A connection pool whose values are lossless: int8 and timestamps are strings, dates `YYYY-MM-DD`, all in UTC.
  * Every connection has an error listener, also while it is checked out: without one, Node ends the process when
  * PostgreSQL goes away. Statements are bounded on both sides, so that a half-open network cannot hold a caller.
@@ -33,13 +44,11 @@ export function createPool({ url, applicationName, max, onError }: PoolSettings)
     connectionTimeoutMillis: 4_000,
     idleTimeoutMillis: 30_000,
     query_timeout: 8_000,
-    statement_timeout: 7_000,
-    lock_timeout: 3_000, // fits the limit of a local activity (workflows/activityCalls)
-    idle_in_transaction_session_timeout: 30_000,
     keepAlive: true,
     pipeline: true, // statements that do not wait for each other's results travel together
     stream: () => new BatchingSocket(),
-    options: '-c TimeZone=UTC -c DateStyle=ISO',
+    // It is awaited, which its type does not say.
+    onConnect: setSession,
     types: { getTypeParser: textOrParsed },
   });
   pool.on('error', onError);
@@ -62,6 +71,10 @@ function textOrParsed(oid: number): (text: string) => unknown {
 // Prepared, since that is how a statement is held back for what is sent after it.
 const BEGIN = prepared('begin', 'BEGIN');
 const ROLLBACK = { text: 'ROLLBACK', query_timeout: 1_000 };
+
+function setSession(client: ClientBase): unknown {
+  return client.query(SESSION);
+}
 
 /** Whether a statement failed only because one before it had: those that travel together meet that. */
 function isAftermath(error: unknown): boolean {

@@ -2,15 +2,21 @@ import type { DatabaseError } from 'pg';
 
 /**
  * How a database error is answered (contract 3):
- * `refused` permanent, the caller's values do not fit: 422 · `transient` retried · `bug` 500.
+ * `refused` permanent, the caller's values do not fit: 422 · `transient` retried · `schema` retried with an alert, as
+ * GitLab's tables are not what this version of the service expects · `bug` 500.
  */
-export type ErrorClass = 'refused' | 'transient' | 'bug';
+export type ErrorClass = 'refused' | 'transient' | 'schema' | 'bug';
 
 /** SQLSTATEs and classes (two characters) that are not bugs. The longest match wins; everything else is a bug. */
 export const SQLSTATE_CLASSES: Record<string, ErrorClass> = {
   '22': 'refused', // data exception
   '23': 'refused', // integrity constraint violation
   P0001: 'refused', // raised by a trigger or function
+  '23502': 'schema', // a column that the service does not know must not be null
+  '42P01': 'schema', // undefined table
+  '42703': 'schema', // undefined column
+  '42501': 'schema', // insufficient privilege
+  '2F002': 'schema', // GitLab's lock of a table that lives in another of its databases
   '08': 'transient', // connection exception
   '26000': 'transient', // a prepared statement that the connection does not have any more: it is closed
   '40': 'transient', // transaction rollback: serialization failure, deadlock
@@ -29,7 +35,7 @@ export const SQLSTATE_CLASSES: Record<string, ErrorClass> = {
 
 const RAISED = 'P0001';
 
-// Named in messages of refused sections; PostgreSQL's own condition names.
+// Named in messages; PostgreSQL's own condition names.
 const CONDITION_NAMES: Record<string, string> = {
   '22001': 'string_data_right_truncation',
   '22003': 'numeric_value_out_of_range',
@@ -46,6 +52,10 @@ const CONDITION_NAMES: Record<string, string> = {
   '23505': 'unique_violation',
   '23514': 'check_violation',
   '23P01': 'exclusion_violation',
+  '42501': 'insufficient_privilege',
+  '42703': 'undefined_column',
+  '42P01': 'undefined_table',
+  '2F002': 'modifying_sql_data_not_permitted',
   P0001: 'raise_exception',
 };
 

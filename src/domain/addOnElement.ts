@@ -1,6 +1,6 @@
 import type { AddOnError, AddOnField } from './addOnErrors';
 import type { AddOnElement, ElementKey } from './addOnInput';
-import { INVALID, toBoolean, toDate, toInteger, toText } from './coercion';
+import { INVALID, isBlank, toBoolean, toDate, toInteger, toText } from './coercion';
 import { INT4_MAX } from './ranges';
 
 const MAX_XID_LENGTH = 255;
@@ -24,15 +24,15 @@ export interface ReadElement {
 }
 
 /** A value, or what is wrong with it; undefined when nothing was sent. */
-type Read<T> = { value: T } | { problem: string } | undefined;
+type Read<T> = { value: T; problems?: undefined } | { problems: string[] } | undefined;
 
 /** Reads one element on its own: types, ranges and lengths (contract 4.4 rule 0, 4.5). Never fails. */
 export function readElement(element: AddOnElement): ReadElement {
   const errors: AddOnError[] = [];
   function valueOf<T>(field: AddOnField, read: Read<T>): T | undefined {
     if (read === undefined) return undefined;
-    if ('value' in read) return read.value;
-    errors.push({ field, problem: read.problem });
+    if (read.problems === undefined) return read.value;
+    errors.push(...read.problems.map((problem) => ({ field, problem })));
     return undefined;
   }
   const values = {
@@ -42,10 +42,9 @@ export function readElement(element: AddOnElement): ReadElement {
     purchase_xid: valueOf('Purchase xid', readXid(element.purchase_xid)),
     trial: valueOf('Trial', readTrial(element.trial)),
   };
-  const quantity = toInteger(element.quantity ?? null);
   return {
     values: withoutUndefined(values),
-    asksForUnits: typeof quantity === 'number' && quantity > 0,
+    asksForUnits: isAboveZero(element.quantity),
     newSubscription: toBoolean(element.new_subscription) === true,
     errors,
   };
@@ -64,35 +63,58 @@ function isAbsent(sent: Sent): sent is null | undefined {
 
 function readQuantity(sent: Sent): Read<number> {
   if (isAbsent(sent)) return undefined;
-  const quantity = toInteger(sent);
+  if (typeof sent === 'string' && isBlank(sent)) return { problems: ["can't be blank", 'is not a number'] };
+  if (!isNumeric(sent)) return { problems: ['is not a number'] };
   // Above this section fractions are cut off; a purchased quantity is not silently changed.
-  const isFraction = typeof sent === 'number' && !Number.isInteger(sent);
-  if (quantity === INVALID || quantity === null || isFraction) return { problem: 'must be an integer' };
-  if (quantity > INT4_MAX) return { problem: `must be less than or equal to ${INT4_MAX}` };
+  const isWhole = typeof sent === 'number' ? Number.isInteger(sent) : /^[+-]?\d+$/.test(sent);
+  if (!isWhole) return { problems: ['must be an integer'] };
+  const quantity = toInteger(sent) as number;
+  if (quantity > INT4_MAX) return { problems: [`must be less than or equal to ${INT4_MAX}`] };
   return { value: quantity };
+}
+
+const DIGITS = String.raw`\d+(?:_\d+)*`;
+/** What Ruby's `Float()` takes, hexadecimal digits aside: to GitLab that is a number. */
+const NUMERIC = new RegExp(
+  `^[\\t-\\r ]*[+-]?(?:${DIGITS}(?:\\.${DIGITS})?|\\.${DIGITS})(?:e[+-]?${DIGITS})?[\\t-\\r ]*$`,
+  'i',
+);
+
+function isNumeric(sent: NonNullable<Sent>): sent is number | string {
+  return typeof sent === 'number' || (typeof sent === 'string' && NUMERIC.test(sent));
+}
+
+const LEADING_INTEGER = new RegExp(`^[\\t-\\r ]*([+-]?)(${DIGITS})`);
+
+/** Whether an element asks for units as Ruby's `to_i` reads its quantity: the digits that a text begins with. */
+function isAboveZero(sent: Sent): boolean {
+  if (typeof sent === 'number') return sent >= 1;
+  if (typeof sent !== 'string') return false;
+  const [, sign, digits = ''] = LEADING_INTEGER.exec(sent) ?? [];
+  return sign !== '-' && /[1-9]/.test(digits);
 }
 
 function readDate(sent: Sent): Read<string> {
   if (isAbsent(sent)) return undefined;
   const date = toDate(sent);
-  if (date === INVALID) return { problem: 'is not a valid date' };
-  return date === null ? { problem: "can't be blank" } : { value: date };
+  if (date === INVALID) return { problems: ['is not a valid date'] };
+  return date === null ? { problems: ["can't be blank"] } : { value: date };
 }
 
 function readXid(sent: Sent): Read<string> {
   if (isAbsent(sent)) return undefined;
   const xid = toText(sent);
-  if (xid === INVALID || xid === null) return { problem: 'is invalid' };
-  if (xid.trim() === '') return { problem: "can't be blank" };
+  if (xid === INVALID || xid === null) return { problems: ['is invalid'] };
+  if (isBlank(xid)) return { problems: ["can't be blank"] };
   // Characters as PostgreSQL's char_length counts them, not UTF-16 units.
   const isTooLong = [...xid].length > MAX_XID_LENGTH;
-  return isTooLong ? { problem: `is too long (maximum is ${MAX_XID_LENGTH} characters)` } : { value: xid };
+  return isTooLong ? { problems: [`is too long (maximum is ${MAX_XID_LENGTH} characters)`] } : { value: xid };
 }
 
 function readTrial(sent: Sent): Read<boolean> {
   if (isAbsent(sent)) return undefined;
   const trial = toBoolean(sent);
-  return trial === INVALID || trial === null ? { problem: 'must be true or false' } : { value: trial };
+  return trial === INVALID || trial === null ? { problems: ['must be true or false'] } : { value: trial };
 }
 
 function withoutUndefined(values: {

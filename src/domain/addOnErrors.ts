@@ -1,11 +1,11 @@
-/** The fields of an add-on purchase as messages name them, in the order in which they are said (contract 4.5). */
+/** The fields of an add-on purchase as messages name them, in the order in which GitLab judges them (contract 4.5). */
 const FIELDS = [
   'Expires on',
-  'Namespace',
-  'Purchase xid',
-  'Quantity',
   'Started at',
+  'Namespace',
   'Subscription add on',
+  'Quantity',
+  'Purchase xid',
   'Trial',
 ] as const;
 
@@ -18,7 +18,7 @@ export interface AddOnError {
 }
 
 /**
- * One sentence with a full stop for all errors of one add-on: by field in alphabetical order, each said once
+ * One sentence with a full stop for all errors of one add-on: field by field, each said once
  * (`A.`, `A and B.`, `A, B, and C.`, contract 4.5). `errors` must not be empty.
  */
 export function addOnSentence(errors: AddOnError[]): string {

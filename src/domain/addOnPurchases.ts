@@ -1,10 +1,17 @@
 import { addOnAction, resultingColumns, rowErrors } from './addOnAction';
 import type { PurchaseColumns } from './addOnElement';
 import { addOnSentence } from './addOnErrors';
-import { DUO_CORE } from './addOnNames';
-import { asksForEnterprise, readAddOn, type AddOnRequest } from './addOnRequest';
+import {
+  asksForEnterprise,
+  readAddOn,
+  type AddOnAsked,
+  type AddOnRequest,
+  type AddOnUnknown,
+} from './addOnRequest';
 import { plannedRows, rowWrites, type PlannedRow } from './addOnRows';
-import type { AddOnPlan, AddOnState } from './addOnState';
+import { DUO_CORE } from './addOns';
+import type { AddOnMemory, AddOnPlan, AddOnState } from './addOnState';
+import { settingsWrites } from './namespaceSettings';
 import type { FollowUp, Write } from './plan';
 import type { AddOnPurchases } from './provision';
 
@@ -12,82 +19,118 @@ import type { AddOnPurchases } from './provision';
 interface Progress {
   rows: PlannedRow[];
   messages: string[];
+  /** Unknown names that are refused, beyond the first twenty: they are only counted. */
+  untold: ReadonlySet<AddOnRequest>;
   succeeded: string[];
+  /** By name, the row that it took. */
+  taken: Map<string, PlannedRow>;
   namespaceMentioned: boolean;
   enablesDuoCore: boolean;
 }
+
+// A request may hold thousands of them.
+const MAX_UNKNOWN_NAMES = 20;
 
 /**
  * What `add_on_purchases` does to the purchases of a namespace (contract 4.4). `messages` is empty or holds one
  * string, the sentences of all refused names (contract 4.5). `writes`, `followUps` and `missingAddOns` are those of
  * the valid names even when others are refused; whether they are applied is the policy's matter.
+ * @param memory of an earlier run of the same sync; null: it is the first
  */
-export function planAddOnPurchases(attrs: AddOnPurchases, state: AddOnState): AddOnPlan {
-  const rows = plannedRows(state.purchases);
+export function planAddOnPurchases(
+  attrs: AddOnPurchases,
+  state: AddOnState,
+  memory: AddOnMemory | null = null,
+): AddOnPlan {
+  const requests = Object.entries(attrs).map(([name, value]) => readAddOn(name, value));
   const progress: Progress = {
-    rows,
+    rows: plannedRows(state.purchases),
     messages: [],
+    untold: new Set(requests.filter(isRefusedUnknown).slice(MAX_UNKNOWN_NAMES)),
     succeeded: [],
+    taken: new Map(),
     namespaceMentioned: false,
     enablesDuoCore: false,
   };
   const enterpriseWins = asksForEnterprise(attrs);
-  for (const [name, value] of Object.entries(attrs)) {
-    const request = readAddOn(name, value);
-    if (typeof request === 'string') progress.messages.push(request);
-    else if (request !== null && request.name === 'duo_pro' && enterpriseWins) planSkipped(request, progress);
-    else if (request !== null) planRequest(request, state, progress);
+  for (const request of requests) {
+    if (request.kind === 'refused') progress.messages.push(request.message);
+    else if (request.kind === 'unknown') planUnknown(request, progress);
+    else if (request.kind === 'asked' && request.name === 'duo_pro' && enterpriseWins)
+      planSkipped(request, progress);
+    else if (request.kind === 'asked') planRequest(request, state, progress, memory);
   }
+  const message = memory?.message ?? (progress.messages.join(' ') || null);
   const { writes, missing } = rowWrites(progress.rows, state);
   return {
-    messages: progress.messages.length > 0 ? [progress.messages.join(' ')] : [],
-    writes: progress.enablesDuoCore ? [...writes, duoCoreWrite(state)] : writes,
-    followUps: followUpsOf(progress, state),
+    messages: message === null ? [] : [message],
+    writes: progress.enablesDuoCore ? [...writes, ...duoCoreWrites(state)] : writes,
+    followUps: memory && writes.length === 0 ? [] : followUpsOf(progress, state),
     missingAddOns: missing,
+    memory: { rows: remembered(requests, progress), message } satisfies AddOnMemory,
   };
 }
 
+/** A name that is not known is refused only where it asks for units: to end what never was is nothing to do. */
+function planUnknown(request: AddOnUnknown, { messages, succeeded, untold }: Progress): void {
+  const [firstUntold] = untold;
+  if (request.message === null) succeeded.push(request.name);
+  else if (!untold.has(request)) messages.push(request.message);
+  else if (request === firstUntold) messages.push(`and ${untold.size} more`);
+}
+
+function isRefusedUnknown(request: AddOnRequest): boolean {
+  return request.kind === 'unknown' && request.message !== null;
+}
+
 /** A name that another one overrides does nothing, but its values are validated all the same (rules 0 and 2). */
-function planSkipped({ errors }: AddOnRequest, progress: Progress): void {
+function planSkipped({ errors }: AddOnAsked, progress: Progress): void {
   if (errors.length > 0) progress.messages.push(addOnSentence(errors));
 }
 
 function planRequest(
-  { name, addOn, first, errors }: AddOnRequest,
+  asked: AddOnAsked,
   state: AddOnState,
   progress: Progress,
+  memory: AddOnMemory | null,
 ): void {
-  const action = addOnAction(name, addOn, first.asksForUnits, progress.rows);
-  const allErrors = [...errors];
+  const { name, uid, first } = asked;
+  const action = addOnAction(asked, progress.rows, memory?.rows[name]);
+  const errors = [...asked.errors];
   // Only purchases need a root group; a namespace of another kind may well be told that there is nothing to do.
   const isRefusedNamespace = action.kind === 'write' && state.namespace.type !== 'Group';
   if (isRefusedNamespace && !progress.namespaceMentioned) {
-    allErrors.push({ field: 'Namespace', problem: 'is invalid' });
+    errors.push({ field: 'Namespace', problem: 'is invalid' });
     progress.namespaceMentioned = true;
   }
-  if (action.kind === 'write') allErrors.push(...rowErrors(addOn, action.row, first, progress.rows));
-  if (allErrors.length > 0) progress.messages.push(addOnSentence(allErrors));
-  if (allErrors.length > 0 || isRefusedNamespace) return;
+  if (action.kind === 'write') errors.push(...rowErrors(asked, action.row, progress.rows));
+  if (errors.length > 0) progress.messages.push(addOnSentence(errors));
+  if (errors.length > 0 || isRefusedNamespace) return;
 
   progress.succeeded.push(name);
   if (action.kind === 'nothing') return;
   const planned: PlannedRow = {
     stored: action.row?.stored ?? null,
-    add_on: addOn,
-    subscription_add_on_uid: addOn,
+    uid,
     // No errors, so no column is missing.
     columns: resultingColumns(action.row, first) as PurchaseColumns,
   };
   progress.rows = [...progress.rows.filter((row) => row !== action.row), planned];
-  if (addOn === DUO_CORE && first.newSubscription && state.duo_nano_features_enabled === null) {
+  for (const [other, row] of progress.taken) if (row === action.row) progress.taken.set(other, planned);
+  progress.taken.set(name, planned);
+  if (uid === DUO_CORE && first.newSubscription && state.settings?.duo_nano_features_enabled === null) {
     progress.enablesDuoCore = true;
   }
 }
 
+function remembered(requests: AddOnRequest[], { taken }: Progress): AddOnMemory['rows'] {
+  const names = requests.flatMap((request) => (request.kind === 'asked' ? [request.name] : []));
+  return Object.fromEntries(names.map((name) => [name, taken.get(name)?.uid ?? null]));
+}
+
 /** Rule 9: a new Duo Core subscription is switched on for a namespace that never chose. */
-function duoCoreWrite({ namespace }: AddOnState): Write {
-  const values = { duo_nano_features_enabled: true };
-  return { table: 'namespace_settings', key: { namespace_id: namespace.id }, values };
+function duoCoreWrites({ namespace, settings }: AddOnState): Write[] {
+  return settings ? settingsWrites(namespace, settings, { duo_nano_features_enabled: true }) : [];
 }
 
 function followUpsOf({ succeeded, enablesDuoCore }: Progress, { namespace }: AddOnState): FollowUp[] {

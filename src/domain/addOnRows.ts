@@ -7,22 +7,22 @@ import type { ColumnValues, Write } from './plan';
 export interface PlannedRow {
   /** The row as it is stored; null when it would be created. */
   stored: AddOnPurchaseRow | null;
-  add_on: number;
-  subscription_add_on_uid: number | null;
+  uid: number;
   columns: PurchaseColumns;
 }
 
 /** The rows to start from: as they are stored. */
 export function plannedRows(purchases: readonly AddOnPurchaseRow[]): PlannedRow[] {
-  return purchases.map((stored) => {
-    const { add_on, subscription_add_on_uid } = stored;
-    return { stored, add_on, subscription_add_on_uid, columns: purchaseColumns(stored) };
-  });
+  return purchases.map((stored) => ({
+    stored,
+    uid: stored.subscription_add_on_uid,
+    columns: purchaseColumns(stored),
+  }));
 }
 
 /**
- * One insert per new row and one update per changed row. `missing` lists the add-ons that rows are to point to but
- * that do not exist; the id of such an add-on is '' in `writes`.
+ * One insert per new row and one update per changed row. The id of the add-on is written along, where its table and
+ * row exist. `missing` lists the add-ons that rows are to point to but that do not exist.
  */
 export function rowWrites(
   rows: readonly PlannedRow[],
@@ -30,12 +30,14 @@ export function rowWrites(
 ): { writes: Write[]; missing: number[] } {
   const missing = new Set<number>();
   const writes: Write[] = [];
-  for (const { stored, add_on, subscription_add_on_uid, columns } of rows) {
-    const id = stored?.add_on === add_on ? stored.subscription_add_on_id : state.addOnIds.get(add_on);
-    if (id === undefined) missing.add(add_on);
-    const values = { subscription_add_on_id: id ?? '', subscription_add_on_uid, ...columns };
-    const write = stored === null ? insertOf(values, state) : updateOf(stored, values);
-    if (Object.keys(write.values).length > 0) writes.push(write);
+  for (const { stored, uid, columns } of rows) {
+    const values = { subscription_add_on_uid: uid, ...columns };
+    const changed = stored ? changedColumns(valuesOf(stored), values) : values;
+    if (Object.keys(changed).length === 0) continue;
+    const id = state.addOnIds?.get(uid);
+    if (id === undefined && state.addOnIds) missing.add(uid);
+    const along = id === undefined ? {} : { subscription_add_on_id: id };
+    writes.push(stored ? updateOf(stored, changed, along) : insertOf({ ...along, ...changed }, state));
   }
   return { writes, missing: [...missing] };
 }
@@ -45,11 +47,14 @@ function insertOf(values: ColumnValues, { namespace }: AddOnState): Write {
   return { table: 'subscription_add_on_purchases', key: null, values: { ...owner, ...values } };
 }
 
-function updateOf(stored: AddOnPurchaseRow, values: ColumnValues): Write {
-  const { subscription_add_on_id, subscription_add_on_uid } = stored;
-  const before = { subscription_add_on_id, subscription_add_on_uid, ...purchaseColumns(stored) };
-  const changed = changedColumns(before, values);
-  return { table: 'subscription_add_on_purchases', key: { id: stored.id }, values: changed };
+function updateOf(stored: AddOnPurchaseRow, changed: ColumnValues, along: ColumnValues): Write {
+  const { id, subscription_add_on_id } = stored;
+  const values = { ...changedColumns({ subscription_add_on_id }, along), ...changed };
+  return { table: 'subscription_add_on_purchases', key: { id }, values };
+}
+
+function valuesOf(stored: AddOnPurchaseRow): ColumnValues {
+  return { subscription_add_on_uid: stored.subscription_add_on_uid, ...purchaseColumns(stored) };
 }
 
 function purchaseColumns({ quantity, started_at, expires_on, purchase_xid, trial }: PurchaseColumns) {

@@ -1,13 +1,14 @@
 import type { PurchaseColumns } from './addOnElement';
+import type { NamespaceSettings } from './namespaceSettings';
 import type { SectionPlan } from './plan';
 
-/** A row of `subscription_add_on_purchases` with the enum of the add-on it points to. int8 as text. */
+/** A row of `subscription_add_on_purchases`. int8 as text. */
 export interface AddOnPurchaseRow extends PurchaseColumns {
   id: string;
-  subscription_add_on_id: string;
-  subscription_add_on_uid: number | null;
-  /** `subscription_add_ons.name` of the row's `subscription_add_on_id`. */
-  add_on: number;
+  /** The number of the add-on, which says what the row is (contract 4.4, rule 4). */
+  subscription_add_on_uid: number;
+  /** Only written along; null also where the table has no such column any more (contract 7). */
+  subscription_add_on_id: string | null;
 }
 
 /** What planAddOnPurchases needs to know of the database. */
@@ -15,17 +16,25 @@ export interface AddOnState {
   namespace: { id: string; type: string; organization_id: string };
   /** All purchase rows of the namespace, expired ones included. */
   purchases: readonly AddOnPurchaseRow[];
-  /** `subscription_add_ons`: enum to id. */
-  addOnIds: ReadonlyMap<number, string>;
-  /** `namespace_settings.duo_nano_features_enabled`; undefined without a settings row, which is then never written. */
-  duo_nano_features_enabled: boolean | null | undefined;
+  /** `subscription_add_ons`: number to id; null where there is no such table any more. */
+  addOnIds: ReadonlyMap<number, string> | null;
+  /** Null without a settings row, which is then never written. */
+  settings: NamespaceSettings | null;
 }
 
 /** The plan of `add_on_purchases`. */
 export interface AddOnPlan extends SectionPlan {
   /**
-   * Enums of `subscription_add_ons` rows that the valid names need and that do not exist. When there are any,
-   * `writes` is not usable (it holds '' for their ids): create them and plan again (contract 4.4, rule 10).
+   * Numbers of `subscription_add_ons` rows that the valid names need and that do not exist. When there are any,
+   * `writes` leaves out their ids: create them and plan again (contract 4.4, rule 10).
    */
   missingAddOns: number[];
+}
+
+/** What a repeat of the same sync must know of the first time (contract 5). */
+export interface AddOnMemory {
+  /** By name, which add-on its row was in the end; null where nothing was done, or the name was refused. */
+  rows: Record<string, number | null>;
+  /** What the names were refused with; null when none was. */
+  message: string | null;
 }

@@ -6,7 +6,9 @@ export type Coerced<T> = T | null | typeof INVALID;
 /** Anything beyond is refused by a range rule anyway; the clamp keeps the number finite and thus JSON. */
 const INT8_BOUND = 2 ** 63;
 
-const INTEGER = /^\s*([+-]?\d+(?:_\d+)*)\s*$/;
+// Ruby's: in a number only these are space; Unicode has more, of which JavaScript's \s knows others than Ruby.
+const INTEGER = /^[\t-\r ]*([+-]?\d+(?:_\d+)*)[\t-\r ]*$/;
+const BLANK = /^\p{White_Space}*$/u;
 
 const COMPACT_DATE = /^(\d{4})(\d\d)(\d\d)$/;
 const ISO_DATE_OR_TIMESTAMP =
@@ -62,6 +64,11 @@ export function toBoolean(value: unknown): Coerced<boolean> {
   const word = String(value).toLowerCase();
   if (TRUE_WORDS.has(word)) return true;
   return FALSE_WORDS.has(word) ? false : INVALID;
+}
+
+/** Whether a text counts as missing, as Ruby's `blank?` sees it: empty, or nothing but white space. */
+export function isBlank(text: string): boolean {
+  return BLANK.test(text);
 }
 
 /** String coercion of contract 1.3: any scalar as its text, null as null (`""` stays), the rest INVALID. */

@@ -4,7 +4,7 @@ import type { ComputeMinutes } from './provision';
 import { rangeMessage } from './ranges';
 
 /** `notification_level` of a month in which nobody was notified yet: 100 percent of the minutes are left. */
-const NOTIFICATION_LEVEL_FULL = 100;
+export const NOTIFICATION_LEVEL_FULL = 100;
 
 /** What planComputeMinutes needs to know of the database. */
 export interface ComputeMinutesState {
@@ -16,8 +16,11 @@ export interface ComputeMinutesState {
     last_ci_minutes_notification_at: string | null;
     last_ci_minutes_usage_notification_level: number | null;
   };
-  /** The row of `ci_namespace_monthly_usages` of the current UTC month; null when there is none. */
-  monthlyUsage: { id: string; notification_level: number } | null;
+  /**
+   * The rows of `ci_namespace_monthly_usages` of the current UTC month, one a shard; null where they are in another
+   * database (contract 7).
+   */
+  monthlyUsages: { id: string; notification_level: number }[] | null;
 }
 
 /**
@@ -25,7 +28,7 @@ export interface ComputeMinutesState {
  * all stored already: no effect at all.
  */
 export function planComputeMinutes(attrs: ComputeMinutes, state: ComputeMinutesState): SectionPlan {
-  const { namespace, monthlyUsage } = state;
+  const { namespace, monthlyUsages } = state;
   const messages = limitMessages({ ...namespace, ...attrs });
   if (messages.length > 0) return { messages, writes: [], followUps: [] };
   const limits = changedColumns(namespace, { ...attrs });
@@ -38,11 +41,13 @@ export function planComputeMinutes(attrs: ComputeMinutes, state: ComputeMinutesS
   const extraSent = (attrs.extra_shared_runners_minutes_limit ?? null) !== null;
   const values = { ...limits, ...(extraSent ? changedColumns(namespace, notifications) : {}) };
   const writes: Write[] = [{ table: 'namespaces', key: { id: namespace.id }, values }];
-  if (monthlyUsage !== null && monthlyUsage.notification_level !== NOTIFICATION_LEVEL_FULL) {
+  for (const { id, notification_level } of monthlyUsages ?? []) {
+    if (notification_level === NOTIFICATION_LEVEL_FULL) continue;
     const full = { notification_level: NOTIFICATION_LEVEL_FULL };
-    writes.push({ table: 'ci_namespace_monthly_usages', key: { id: monthlyUsage.id }, values: full });
+    writes.push({ table: 'ci_namespace_monthly_usages', key: { id }, values: full });
   }
-  return { messages, writes, followUps: limitFollowUps(attrs, namespace) };
+  const followUps = limitFollowUps(attrs, namespace);
+  return { messages, writes, followUps, ...(monthlyUsages === null && { resetsCiUsages: true }) };
 }
 
 function limitMessages(result: Required<ComputeMinutes>): string[] {
@@ -58,7 +63,8 @@ function limitFollowUps(attrs: ComputeMinutes, namespace: ComputeMinutesState['n
   const { shared_runners_minutes_limit, extra_shared_runners_minutes_limit: extra } = result;
   const before = namespace.extra_shared_runners_minutes_limit;
   const followUps: FollowUp[] = [];
-  if (extra !== before) {
+  // Also when they stay the same: whoever sends purchased minutes beside a new limit wants the runners to look.
+  if ((attrs.extra_shared_runners_minutes_limit ?? null) !== null) {
     const payload = { namespace_id: namespace.id, extra_minutes_before: before, extra_minutes_after: extra };
     followUps.push({ event: 'tick_instance_runners', payload });
   }

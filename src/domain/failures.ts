@@ -14,6 +14,8 @@ export const FAILURE = {
   superseded: 'Superseded',
   /** PostgreSQL or the network is in the way. Retried with backoff. */
   transient: 'TransientError',
+  /** GitLab's tables are not what this version of the service expects. Retried with backoff, with an alert. */
+  schema: 'SchemaMismatch',
   /** A bug. Retried a few times, then the run fails. */
   internal: 'InternalError',
   /** The whole sync is refused: how a run with the answer 422 ends. Details: [Answer]. */

@@ -32,3 +32,8 @@ function textProblem(text: string): string | null {
   if (text.includes('\0')) return 'JSON contains a NUL character';
   return text.isWellFormed() ? null : 'JSON contains a lone surrogate';
 }
+
+/** A text as it can be stored: what PostgreSQL refuses in it is replaced by U+FFFD. */
+export function storableText(text: string): string {
+  return text.replaceAll('\0', '\uFFFD').toWellFormed();
+}

@@ -16,7 +16,8 @@ export type Table =
 
 /**
  * One row to write. `key` names the existing row to update (its primary key); null inserts a new row.
- * `values` holds only the columns to write; `updated_at` is added where the table has one.
+ * `values` holds only the columns to write. The writer adds `created_at` and `updated_at` where the table has them, and
+ * leaves out optional columns that the table does not have (any more).
  */
 export interface Write {
   table: Table;
@@ -39,6 +40,10 @@ export interface SectionPlan {
   messages: string[];
   writes: Write[];
   followUps: FollowUp[];
+  /** The month's notification levels in the CI database are to be reset, where that is a database of its own. */
+  resetsCiUsages?: boolean;
+  /** What a repeat of the same sync must know to come to the same rows (contract 5); recorded with the step. */
+  memory?: object;
 }
 
 /** The time of the database transaction that the plan is made in. */

@@ -1,10 +1,15 @@
 import { z } from 'zod';
 import { ELEMENT_KEYS, isJsonObject, normaliseAddOnPurchases, type AddOnValue } from './addOnInput';
+import { ADD_ONS } from './addOns';
+import { PLANS } from './plans';
 import { booleanField, dateField, integerField, textField } from './provisionFields';
 
 const baseProduct = z
   .object({
-    plan_code: textField('Name of the plan (`plans.name`); null is the plan `free`.', 'premium'),
+    plan_code: textField(
+      `Name of the plan, one of ${PLANS.map(({ name }) => `\`${name}\``).join(', ')}; null is the plan \`free\`.`,
+      'premium',
+    ),
     start_date: dateField(
       'First day of the subscription; today when a subscription is created without.',
       '2026-02-13',
@@ -60,6 +65,8 @@ const elementSchema = {
   } satisfies Record<(typeof ELEMENT_KEYS)[number], unknown>,
 };
 
+const listSchema = { type: ['array', 'null'], items: elementSchema };
+
 const addOnPurchases = z
   .unknown()
   .transform((value, context): Record<string, AddOnValue> | null => {
@@ -70,7 +77,12 @@ const addOnPurchases = z
   })
   .meta({
     type: ['object', 'null'],
-    additionalProperties: { type: ['array', 'null'], items: elementSchema },
+    properties: Object.fromEntries(
+      ADD_ONS.flatMap(({ names, description }) =>
+        names.map((name) => [name, { ...listSchema, description }]),
+      ),
+    ),
+    additionalProperties: listSchema,
     description:
       'Add-on purchases by the name of the add-on (contract 4.4). Only the first element of an array counts; a name ' +
       'that is absent changes nothing. Wrong values in here are answered 422, not 400.',

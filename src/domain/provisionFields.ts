@@ -26,7 +26,10 @@ function field<T>(coerce: (value: unknown) => Coerced<T>, accepts: Record<string
 
 /** A parameter of type Integer (contract 1.3). `description` names the unit. */
 export function integerField(description: string, example: number) {
-  const accepts = { type: ['number', 'string', 'null'], pattern: '^(\\s*[+-]?\\d+(_\\d+)*\\s*)?$' };
+  const accepts = {
+    type: ['number', 'string', 'null'],
+    pattern: '^([\\t-\\r ]*[+-]?\\d+(_\\d+)*[\\t-\\r ]*)?$',
+  };
   return field(toInteger, accepts, {
     description: `${description} Integer; base-10 strings are accepted, fractions are cut off, "" is null.`,
     examples: [example],

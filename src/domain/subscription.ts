@@ -1,22 +1,28 @@
 import { changedColumns } from './changedColumns';
-import type { Clock, FollowUp, SectionPlan, Write } from './plan';
+import { BLOCK_OVERAGES, settingsWrites } from './namespaceSettings';
+import type { Clock, ColumnValues, FollowUp, SectionPlan, Write } from './plan';
+import { FREE, isPaidPlan, planName, planUid } from './plans';
 import type { BaseProduct } from './provision';
 import { subscriptionHistory } from './subscriptionHistory';
 import { subscriptionMessages } from './subscriptionMessages';
-import { isNewTerm, isPaid, isSeatResetDue, seatReset } from './subscriptionRules';
-import {
-  askedPlanName,
-  type SubscriptionColumns,
-  type SubscriptionRow,
-  type SubscriptionState,
-} from './subscriptionState';
+import { isNewTerm, isSeatResetDue, seatReset } from './subscriptionRules';
+import type { SubscriptionColumns, SubscriptionRow, SubscriptionState } from './subscriptionState';
 
-const SEAT_CONTROL_BLOCK_OVERAGES = 2;
+/** What a repeat of the same sync must know of the first time (contract 5). */
+export interface SubscriptionMemory {
+  /** A reset set `max_seats_used` to something else than was sent: a repeat leaves it alone. */
+  keepsMaxSeatsUsed: true;
+}
+
+/** The number of the asked plan: undefined when none is mentioned, null when it is not known (contract 1.3). */
+export function askedPlanUid({ plan_code }: BaseProduct): number | null | undefined {
+  if (plan_code === undefined) return undefined;
+  return plan_code === null ? FREE : (planUid(plan_code) ?? null);
+}
 
 /** The row that GitLab builds for a namespace without a subscription. */
 function blankColumns(today: string): SubscriptionColumns {
   return {
-    hosted_plan_id: null,
     hosted_plan_name_uid: null,
     start_date: today,
     end_date: null,
@@ -32,69 +38,87 @@ function blankColumns(today: string): SubscriptionColumns {
 
 /**
  * What `base_product` does to the subscription of a namespace (contract 4.1). Refused: messages only. Values that are
- * all stored already: no write of the subscription, no history, no seat reset.
+ * all stored already: no write of the subscription, no history, no seat reset, and the row's old faults are not judged.
+ * @param memory of an earlier run of the same sync; null: it is the first
  */
-export function planSubscription(attrs: BaseProduct, state: SubscriptionState, clock: Clock): SectionPlan {
-  const sent = sentColumns(attrs, state);
-  const before = state.row ?? blankColumns(clock.today);
-  const result: SubscriptionColumns = { ...before, ...sent };
-  const planName = askedPlanName(attrs);
-  const unknownPlan = planName !== undefined && state.askedPlan === null ? planName : null;
-  const messages = subscriptionMessages(result, unknownPlan);
+export function planSubscription(
+  attrs: BaseProduct,
+  state: SubscriptionState,
+  clock: Clock,
+  memory: SubscriptionMemory | null = null,
+): SectionPlan {
+  const sent = sentColumns(attrs, memory);
+  const before = state.row ? { ...state.row, hosted_plan_name_uid: state.planUid } : null;
+  const result: SubscriptionColumns = { ...(before ?? blankColumns(clock.today)), ...sent };
+  const isChanged = before === null || Object.keys(changedColumns(before, { ...sent })).length > 0;
+  const unknownPlan = askedPlanUid(attrs) === null ? (attrs.plan_code ?? null) : null;
+  const messages = isChanged || unknownPlan !== null ? subscriptionMessages(result, unknownPlan) : [];
   if (messages.length > 0) return { messages, writes: [], followUps: [] };
 
-  const newPlan = planName ?? state.currentPlanName;
-  const { writes, followUps } = state.row
-    ? planUpdate(state.row, result, newPlan, state, clock)
-    : planCreate(sent, result, state);
-  if (writes.length > 0 && isPaid(result, newPlan) && !isExpired(result, clock)) {
-    followUps.push({
-      event: 'index_namespace',
-      payload: { namespace_id: state.namespace_id, plan: newPlan },
-    });
-  }
-  return { messages: [], writes: [...writes, ...seatControlWrites(attrs, state)], followUps };
+  const along: ColumnValues = state.askedPlanId === null ? {} : { hosted_plan_id: state.askedPlanId };
+  const plan = !isChanged
+    ? NOTHING
+    : state.row === null
+      ? planCreate({ ...sent, ...along }, result, state)
+      : planUpdate(state.row, result, along, state, clock);
+  const settings = planSeatControl(attrs, state);
+  return {
+    messages: [],
+    writes: [...plan.writes, ...settings.writes],
+    followUps: [
+      ...plan.followUps,
+      ...(isChanged && isPaidPlan(result.hosted_plan_name_uid) && !isExpired(result, clock)
+        ? [indexNamespace(result, state)]
+        : []),
+      ...settings.followUps,
+    ],
+    ...(plan.overridesMaxSeatsUsed || memory ? { memory: { keepsMaxSeatsUsed: true } } : {}),
+  };
 }
 
-/** The columns that were sent; a plan sets two (contract 4.1, rule 4). */
-function sentColumns(attrs: BaseProduct, { askedPlan }: SubscriptionState): Partial<SubscriptionColumns> {
-  const { plan_code, ...columns } = attrs;
-  if (plan_code === undefined || askedPlan === null) return columns;
-  return { hosted_plan_id: askedPlan.id, hosted_plan_name_uid: askedPlan.plan_name_uid, ...columns };
+/** The columns that were sent; the plan is its number (contract 4.1, rule 4). */
+function sentColumns(attrs: BaseProduct, memory: SubscriptionMemory | null): Partial<SubscriptionColumns> {
+  const { plan_code: _plan, max_seats_used, ...columns } = attrs;
+  const uid = askedPlanUid(attrs);
+  return {
+    ...(uid !== undefined && { hosted_plan_name_uid: uid }),
+    ...columns,
+    ...(max_seats_used !== undefined && !memory && { max_seats_used }),
+  };
 }
 
 interface Effects {
   writes: Write[];
   followUps: FollowUp[];
+  overridesMaxSeatsUsed?: boolean;
 }
 
+const NOTHING: Effects = { writes: [], followUps: [] };
+
 function planCreate(
-  sent: Partial<SubscriptionColumns>,
+  sent: ColumnValues,
   { seats, start_date }: SubscriptionColumns,
-  { namespace_id }: SubscriptionState,
+  { namespace }: SubscriptionState,
 ): Effects {
-  const values = { namespace_id, seats, start_date, ...sent };
+  const values = { namespace_id: namespace.id, seats, start_date, ...sent };
   return { writes: [{ table: 'gitlab_subscriptions', key: null, values }], followUps: [] };
 }
 
+/** Every column that can be sent is tracked, so any change makes a history row (rule 2). */
 function planUpdate(
   row: SubscriptionRow,
   result: SubscriptionColumns,
-  newPlan: string | null,
+  along: ColumnValues,
   state: SubscriptionState,
   clock: Clock,
 ): Effects {
-  // Every column that can be sent is tracked, so a change of any is a history row (rule 2).
-  if (Object.keys(changedColumns(row, result)).length === 0) return { writes: [], followUps: [] };
-
   const newTerm = isNewTerm(row, result);
   const maxSeatsChanged = row.max_seats_used !== result.max_seats_used;
   const max_seats_used_changed_at = maxSeatsChanged && !newTerm ? clock.now : row.max_seats_used_changed_at;
-  const transition = { row, result, oldPlan: state.currentPlanName, newPlan, max_seats_used_changed_at };
-  const reset = isSeatResetDue(transition, state.lastPremium)
-    ? seatReset(state.billableMembers, result.seats, clock.now)
-    : {};
-  const values = changedColumns(row, { ...result, max_seats_used_changed_at, ...reset });
+  const transition = { row, result, oldPlan: state.planUid, max_seats_used_changed_at };
+  const isReset = isSeatResetDue(transition, state.lastPremium);
+  const reset = isReset ? seatReset(state.billableMembers, result, clock.now) : {};
+  const values = changedColumns(row, { ...result, ...along, max_seats_used_changed_at, ...reset });
   const history: Write = {
     table: 'gitlab_subscription_histories',
     key: null,
@@ -102,11 +126,17 @@ function planUpdate(
   };
   return {
     writes: [{ table: 'gitlab_subscriptions', key: { id: row.id }, values }, history],
-    followUps: updateFollowUps(row, result, newTerm),
+    followUps: updateFollowUps(row, result, newTerm, isReset),
+    overridesMaxSeatsUsed: isReset && state.billableMembers !== result.max_seats_used,
   };
 }
 
-function updateFollowUps(row: SubscriptionRow, result: SubscriptionColumns, newTerm: boolean): FollowUp[] {
+function updateFollowUps(
+  row: SubscriptionRow,
+  result: SubscriptionColumns,
+  newTerm: boolean,
+  isReset: boolean,
+): FollowUp[] {
   const { namespace_id } = row;
   const { start_date, end_date } = result;
   const followUps: FollowUp[] = [];
@@ -116,6 +146,7 @@ function updateFollowUps(row: SubscriptionRow, result: SubscriptionColumns, newT
   }
   if (newTerm)
     followUps.push({ event: 'subscription_renewed', payload: { namespace_id, start_date, end_date } });
+  if (isReset) followUps.push({ event: 'refresh_seats', payload: { namespace_id } });
   return followUps;
 }
 
@@ -123,10 +154,22 @@ function isExpired({ end_date }: SubscriptionColumns, { today }: Clock): boolean
   return end_date !== null && end_date < today;
 }
 
+function indexNamespace(
+  { hosted_plan_name_uid: uid }: SubscriptionColumns,
+  { namespace }: SubscriptionState,
+): FollowUp {
+  const plan = uid === null ? null : planName(uid);
+  return { event: 'index_namespace', payload: { namespace_id: namespace.id, plan } };
+}
+
 /** Rule 5: who may not exceed the purchased seats has overages blocked, where the namespace has settings at all. */
-function seatControlWrites(attrs: BaseProduct, { namespace_id, seat_control }: SubscriptionState): Write[] {
+function planSeatControl(attrs: BaseProduct, { namespace, settings }: SubscriptionState): Effects {
   const asked = attrs.contract_overages_allowed !== undefined && attrs.contract_overages_allowed !== true;
-  if (!asked || seat_control === null || seat_control === SEAT_CONTROL_BLOCK_OVERAGES) return [];
-  const values = { seat_control: SEAT_CONTROL_BLOCK_OVERAGES };
-  return [{ table: 'namespace_settings', key: { namespace_id }, values }];
+  if (!asked || settings === null) return NOTHING;
+  const isSwitched = settings.seat_control !== BLOCK_OVERAGES;
+  const payload = { namespace_id: namespace.id };
+  return {
+    writes: settingsWrites(namespace, settings, { seat_control: BLOCK_OVERAGES }),
+    followUps: isSwitched ? [{ event: 'restricted_access_enabled', payload }] : [],
+  };
 }

@@ -1,17 +1,10 @@
-import type { BaseProduct } from './provision';
-
-/** A plan as `plans` has it. */
-export interface HostedPlan {
-  /** int8 as text. */
-  id: string;
-  name: string;
-  plan_name_uid: number;
-}
+import type { NamespaceSettings } from './namespaceSettings';
 
 /** A row of `gitlab_subscriptions`. Dates are `YYYY-MM-DD`, timestamps as PostgreSQL prints them in UTC, int8 text. */
 export type SubscriptionRow = {
   id: string;
   namespace_id: string;
+  /** Null also where the table has no such column any more (contract 7). */
   hosted_plan_id: string | null;
   hosted_plan_name_uid: number | null;
   start_date: string | null;
@@ -32,10 +25,9 @@ export type SubscriptionRow = {
   updated_at: string;
 };
 
-/** The columns that the section can set, directly or by the plan's name; null where NULL is asked for. */
+/** The columns that the section can set; null where NULL is asked for. The plan is its number (contract 4.1, rule 4). */
 export type SubscriptionColumns = Pick<
   SubscriptionRow,
-  | 'hosted_plan_id'
   | 'hosted_plan_name_uid'
   | 'start_date'
   | 'end_date'
@@ -49,22 +41,17 @@ export type SubscriptionColumns = Pick<
 
 /** What planSubscription needs to know of the database. */
 export interface SubscriptionState {
-  namespace_id: string;
+  namespace: { id: string; type: string };
   /** The namespace's subscription; null when there is none yet. */
   row: SubscriptionRow | null;
-  /** The plan named by `askedPlanName`; null when there is no such plan. Not looked at when no plan was sent. */
-  askedPlan: HostedPlan | null;
-  /** Name of the row's own plan; null without a row or a plan. */
-  currentPlanName: string | null;
+  /** The number of the row's plan, also where only its `hosted_plan_id` names it; null without a row or a plan. */
+  planUid: number | null;
+  /** The id in `plans` of the asked plan; null where it has none, or none was asked. Only written along. */
+  askedPlanId: string | null;
   /** Dates of the newest history row with the plan `premium`; null when there is none. */
   lastPremium: { start_date: string | null; end_date: string | null } | null;
-  /** `namespace_settings.seat_control`; null without a settings row. */
-  seat_control: number | null;
+  /** Null without a settings row. */
+  settings: NamespaceSettings | null;
   /** Members that count as seats now. */
   billableMembers: number;
-}
-
-/** The plan to look up: undefined when the section does not mention the plan, `free` for null (contract 1.3). */
-export function askedPlanName(attrs: BaseProduct): string | undefined {
-  return attrs.plan_code === null ? 'free' : attrs.plan_code;
 }

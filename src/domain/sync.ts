@@ -28,7 +28,15 @@ export interface Opening {
 /** What every activity of an admitted sync is told about its run. */
 export interface StepInput extends SyncInput, Pick<Opening, 'chain_id' | 'started_at'> {
   policy: FailurePolicy;
+  /** Null until the sync is admitted, or when it is new. */
+  repeats: Memories | null;
 }
+
+/**
+ * What an earlier run of the same sync left to know, by section (contract 5): a repeat comes to exactly the same rows,
+ * also where a rule looked at the change from old to new.
+ */
+export type Memories = Partial<Record<SectionName, object>>;
 
 /**
  * What a step's transaction holds beside the step. In the normal case the first step admits the sync, too, and the

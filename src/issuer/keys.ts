@@ -1,9 +1,10 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair } from 'jose';
 import { createOnce, readIfExists } from './secretFile';
 import { importSigningKey, type SigningKey } from './signingKey';
 
-/** The first one signs; further ones are the next one and retired ones, for rotations (`rotate.ts`). */
+/** The first one signs; then comes the one of the next rotation, then retired ones (`rotate.ts`). */
 export type SigningKeys = readonly [SigningKey, ...SigningKey[]];
 
 /** The file with the signing keys cannot be used. The message says which file and what to do. */
@@ -20,8 +21,9 @@ export class SigningKeysDamaged extends Error {
 }
 
 /**
- * Loads the keys from `<dataDir>/oidc/signing-keys.json`; at the first start makes one (RSA 2048) and stores it
- * there, readable by the owner only. Processes that start at once end with the same key.
+ * Loads the keys from `<dataDir>/oidc/signing-keys.json`; at the first start makes them (RSA 2048) and stores them
+ * there, readable by the owner only: the one that signs, and the one of the first rotation, so that every API knows that
+ * one by then. Processes that start at once end with the same keys.
  *
  * @throws {SigningKeysDamaged} the file is there but does not hold working keys; it is left as it is
  */
@@ -41,6 +43,16 @@ export function openSigningKeys(dataDir: string): () => Promise<SigningKeys> {
     if (last?.text !== text) last = { text, keys: importKeyFile(keyFileIn(dataDir), text) };
     return last.keys;
   };
+}
+
+/**
+ * When the key that signs now began to: milliseconds since the epoch. A key that no rotation brought signs since its file
+ * was made.
+ */
+export async function signingSince(dataDir: string): Promise<number> {
+  const file = keyFileIn(dataDir);
+  const { rotated_at: rotatedAt } = parseKeyFile(file, await readOrCreate(dataDir));
+  return rotatedAt === undefined ? (await stat(file)).mtimeMs : Date.parse(rotatedAt);
 }
 
 /** The path of the key file of a data directory. */
@@ -85,7 +97,7 @@ export async function newPrivateJwk(): Promise<unknown> {
 }
 
 async function newKeyFile(): Promise<string> {
-  return keyFileText({ keys: [await newPrivateJwk()] });
+  return keyFileText({ keys: await Promise.all([newPrivateJwk(), newPrivateJwk()]) });
 }
 
 /** Reads the file's text. @throws {SigningKeysDamaged} it has no list of keys */

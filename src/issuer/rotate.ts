@@ -4,7 +4,7 @@ import { readIfExists, replaceFile, withFileLock } from './secretFile';
 /** How long a retired key stays published: far longer than any token that it signed. */
 const RETIRED_KEY_LIFETIME_MS = 60 * 60 * 1000;
 
-// An API fetches the key set again for an unknown key at most once per 30 s (contract 1.2).
+// Far above the 4 s that an API may wait before it fetches the key set again for an unknown key (contract 1.2).
 const MIN_INTERVAL_MS = 60 * 1000;
 
 /** The keys cannot be rotated now; the message says when. */
@@ -21,10 +21,9 @@ export interface Rotation {
 }
 
 /**
- * Rotates the signing keys of a data directory. The new key signs at once; the old one stays published for an hour,
- * for the tokens that it signed. Beside them the key of the next rotation is published already: an API that looked
- * once after this rotation knows it, so that from the second rotation on most need not look again, and no rotation
- * can meet an API that has used up its look.
+ * Rotates the signing keys of a data directory. The key that was published ahead signs at once; the old one stays
+ * published for an hour, for the tokens that it signed. The key of the next rotation is made and published, so that an
+ * API that fetches the key set once until then need not fetch it again.
  *
  * @param now milliseconds since the epoch; default: the system clock
  * @throws {RotationRefused} the last rotation was less than a minute ago, or another process is at it

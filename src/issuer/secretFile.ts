@@ -46,7 +46,8 @@ export async function replaceFile(file: string, text: string): Promise<void> {
 export async function withFileLock<T>(file: string, work: () => Promise<T>): Promise<T | null> {
   const lock = `${file}.lock`;
   const age = await stat(lock).then(({ mtimeMs }) => Date.now() - mtimeMs, ignore('ENOENT'));
-  if (age !== undefined && age > ABANDONED_LOCK_MS) await unlink(lock).catch(ignore('ENOENT'));
+  // One from the future, after the clock was set back, would block for as long as the clock was wrong.
+  if (age !== undefined && Math.abs(age) > ABANDONED_LOCK_MS) await unlink(lock).catch(ignore('ENOENT'));
   const handle = await open(lock, 'wx', 0o600).catch(ignore('EEXIST'));
   if (!handle) return null;
   try {

@@ -2,24 +2,27 @@ import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import type { SigningKeys } from './keys';
 
+// A verifier's clock may be behind ours; GitLab's own tokens have the same margin.
+const CLOCK_MARGIN_S = 5;
+
 /** What a token says besides the fixed subject and audience. */
 export interface TokenOptions {
   /** The issuer as its discovery document gives it. */
   issuer: string;
-  /** Default: 300. */
+  /** From `iat` on. Default: 300. */
   expiresInSeconds?: number;
   /** Milliseconds since the epoch. Default: the system clock. */
   now?: () => number;
 }
 
 /**
- * Signs a token as CustomersDot does (contract 1.2) with the first of `keys`: RS256 with its `kid`, valid from
- * now on. Returns the compact JWT.
+ * Signs a token as CustomersDot does (contract 1.2 and 6) with the first of `keys`: RS256 with its `kid`. Returns the
+ * compact JWT.
  */
 export async function signToken(keys: SigningKeys, options: TokenOptions): Promise<string> {
   const { issuer, expiresInSeconds = 300, now = Date.now } = options;
   const [{ kid, privateKey }] = keys;
-  const issuedAt = Math.floor(now() / 1000);
+  const issuedAt = Math.floor(now() / 1000) - CLOCK_MARGIN_S;
   return new SignJWT()
     .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid })
     .setIssuer(issuer)

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { SECTIONS } from '../domain/sections';
 import { STEPS } from '../domain/steps';
 import { checkGauge } from './checks';
+import { memoryLimitGauge } from './memory';
 import { poolGauges, type PoolUse } from './pools';
 import { createSli, type Sli } from './sli';
 
@@ -10,6 +11,8 @@ export interface Metrics {
   registry: Registry;
   /** Texts of what else measures this process; their names must differ from ours. */
   others: (() => Promise<string>)[];
+  /** The parts that this process runs: 1 for each. */
+  parts: Gauge<'part'>;
   /** What the process cannot work without, by name; asked when the metrics are read. */
   checks: Map<string, () => Promise<boolean>>;
   /** The connection pools of this process by name; looked at when the metrics are read. */
@@ -20,6 +23,8 @@ export interface Metrics {
   requestDuration: Histogram<'method' | 'route'>;
   /** Requests of the endpoint in GitLab's terms. */
   sli: Sli;
+  /** Tokens that were refused, by reason. */
+  tokenRefusals: Counter<'reason'>;
   /** Syncs answered, by outcome: `success`, `error` or `skipped`. */
   syncs: Counter<'outcome'>;
   /** Sections that an answer reports as `error`. */
@@ -30,7 +35,7 @@ export interface Metrics {
   waiters: Gauge<'for'>;
   /** Seconds that executions of activities took; `result`: `success`, `refused`, `superseded` or `failed`. */
   stepDuration: Histogram<'step' | 'result'>;
-  /** Executions of activities that failed and are tried again; `reason`: `transient` or `bug`. */
+  /** Executions of activities that failed and are tried again; `reason`: `transient`, `schema` or `bug`. */
   stepRetries: Counter<'step' | 'reason'>;
   /** Runs that ended without an outcome (terminated by a person) and were found by the next sync. */
   unfinishedRuns: Counter;
@@ -42,6 +47,8 @@ export interface Metrics {
   compensations: Counter<'step' | 'result'>;
   /** Attempts of CustomersDot's side that ended, by state; `given_up`: failed, and not tried again. */
   attempts: Counter<'state'>;
+  /** Outcomes of attempts that could not be stored at once; `reason`: `transient`, `refused` or `bug`. */
+  unstoredOutcomes: Counter<'reason'>;
 }
 
 // A sync takes some ten milliseconds; a caller waits ten seconds at most.
@@ -64,6 +71,7 @@ export function createMetrics(): Metrics {
   const checks = new Map<string, () => Promise<boolean>>();
   checkGauge(registers, checks);
   collectDefaultMetrics({ register: registry });
+  memoryLimitGauge(registers);
   const counter = <Label extends string>(
     name: string,
     help: string,
@@ -94,6 +102,12 @@ export function createMetrics(): Metrics {
   return {
     registry,
     others: [],
+    parts: new Gauge({
+      name: 'provisioner_part',
+      help: 'Parts that the process runs: 1 for each',
+      labelNames: ['part'],
+      registers,
+    }),
     checks,
     pools,
     // Which statuses a route has, the route knows.
@@ -111,6 +125,13 @@ export function createMetrics(): Metrics {
       registers,
     }),
     sli: createSli(registry),
+    // Which reasons there are, the check of tokens knows.
+    tokenRefusals: new Counter({
+      name: 'provisioner_token_refusals_total',
+      help: 'Tokens that were refused, by reason',
+      labelNames: ['reason'],
+      registers,
+    }),
     syncs: counter('provisioner_syncs_total', 'Syncs answered, refused ones at the door included', {
       outcome: ['success', 'error', 'skipped'],
     }),
@@ -129,7 +150,7 @@ export function createMetrics(): Metrics {
     stepRetries: counter(
       'provisioner_step_retries_total',
       'Executions of activities that failed and are tried again',
-      { step: ACTIVITIES, reason: ['transient', 'bug'] },
+      { step: ACTIVITIES, reason: ['transient', 'schema', 'bug'] },
     ),
     unfinishedRuns: new Counter({
       name: 'provisioner_unfinished_runs_total',
@@ -156,6 +177,11 @@ export function createMetrics(): Metrics {
       'provisioner_attempts_total',
       "Attempts of CustomersDot's side that ended; given_up: failed, and not tried again",
       { state: ['completed', 'partially_failed', 'failed', 'given_up', 'skipped'] },
+    ),
+    unstoredOutcomes: counter(
+      'provisioner_unstored_outcomes_total',
+      "Outcomes of attempts of CustomersDot's side that could not be stored at once",
+      { reason: ['transient', 'refused', 'bug'] },
     ),
   };
 }

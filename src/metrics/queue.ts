@@ -1,4 +1,4 @@
-import { Gauge } from 'prom-client';
+import { lookedUpGauges } from './lookedUp';
 import type { Metrics } from './metrics';
 
 /** The queue of CustomersDot's side at one moment. Ages in seconds, 0 where there is nothing. */
@@ -11,49 +11,24 @@ export interface QueueState {
   unsentAgeS: number;
 }
 
-/**
- * Shows the queue when the metrics are read. It is that of the database: each process on it shows the same. While
- * the database cannot be asked there are no series.
- */
+/** Shows the queue when the metrics are read. It is that of the database: each process on it shows the same. */
 export function observeQueue({ registry }: Pick<Metrics, 'registry'>, look: () => Promise<QueueState>): void {
-  // One look for all that is read at the same time.
-  let looking: Promise<QueueState | null> | null = null;
-  const state = () =>
-    (looking ??= look()
-      .catch(() => null)
-      .finally(() => (looking = null)));
-  const age = (name: string, help: string, valueOf: (state: QueueState) => number) =>
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      async collect() {
-        const now = await state();
-        if (now) this.set(valueOf(now));
-        else this.remove();
-      },
-    });
-  age(
-    'provisioner_queue_age_seconds',
-    'How long the oldest due delivery of the queue has been due',
-    ({ dueAgeS }) => dueAgeS,
-  );
-  age(
-    'provisioner_unsent_sync_age_seconds',
-    'How long ago the oldest sync that is still to be sent was asked for',
-    ({ unsentAgeS }) => unsentAgeS,
-  );
-  new Gauge({
-    name: 'provisioner_queue_jobs',
-    help: 'Deliveries that are due, that wait for their time, and that are being sent',
-    labelNames: ['state'],
-    registers: [registry],
-    async collect() {
-      const now = await state();
-      for (const name of ['due', 'waiting', 'running'] as const) {
-        if (now) this.set({ state: name }, now.jobs[name]);
-        else this.remove({ state: name });
-      }
+  lookedUpGauges(registry, look, [
+    {
+      name: 'provisioner_queue_age_seconds',
+      help: 'How long the oldest due delivery of the queue has been due',
+      valueOf: ({ dueAgeS }) => dueAgeS,
     },
-  });
+    {
+      name: 'provisioner_unsent_sync_age_seconds',
+      help: 'How long ago the oldest sync that is still to be sent was asked for',
+      valueOf: ({ unsentAgeS }) => unsentAgeS,
+    },
+    {
+      name: 'provisioner_queue_jobs',
+      help: 'Deliveries that are due, that wait for their time, and that are being sent',
+      label: 'state',
+      valueOf: ({ jobs }) => jobs,
+    },
+  ]);
 }

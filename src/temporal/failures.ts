@@ -50,6 +50,17 @@ export function activityFailure(error: unknown, log: Logger, bugAttempts: number
       message: `PostgreSQL cannot do this now (${failure.condition})`,
     });
   }
+  if (failure?.class === 'schema') {
+    const { condition, table } = failure;
+    log.error(
+      { err: error },
+      'the tables of GitLab are not as the service needs them: see provisioner check',
+    );
+    return ApplicationFailure.create({
+      type: FAILURE.schema,
+      message: `The tables of GitLab are not as the service needs them (${table === null ? condition : `${condition}, ${table}`})`,
+    });
+  }
   const { attempt, isLocal } = Context.current().info;
   log.error({ err: error }, 'unexpected failure of an activity');
   return ApplicationFailure.create({

@@ -3,7 +3,8 @@ import type { Answer } from '../../src/domain/answer';
 import { loadSigningKeys } from '../../src/issuer/keys';
 import { signToken } from '../../src/issuer/token';
 import type { FaultTarget } from './faults';
-import { testEnvironment, type TestService } from './environment';
+import { testedSchema, testEnvironment, type TestService } from './environment';
+import { gitlabFacts, type TableFacts } from '../../src/local/gitlabTables';
 
 /** An HTTP answer, read whole. */
 export interface HttpAnswer<Body = Answer> {
@@ -21,7 +22,12 @@ export interface NewNamespace {
   shared_runners_minutes_limit?: number | null;
   extra_shared_runners_minutes_limit?: number | null;
   /** Also makes the row of `namespace_settings`. Default true. */
-  settings?: { duo_nano_features_enabled?: boolean | null; seat_control?: number } | null;
+  settings?: {
+    duo_nano_features_enabled?: boolean | null;
+    seat_control?: number;
+    new_user_signups_cap?: number | null;
+    prevent_sharing_groups_outside_hierarchy?: boolean;
+  } | null;
 }
 
 /** Talks to one service under test like CustomersDot does, and looks into its database like GitLab does. */
@@ -30,6 +36,7 @@ export class ServiceClient {
   private constructor(
     readonly service: TestService,
     private readonly keys: Awaited<ReturnType<typeof loadSigningKeys>>,
+    private readonly facts: Record<string, TableFacts>,
   ) {
     this.db = new Pool({
       connectionString: service.databaseUrl,
@@ -52,7 +59,8 @@ export class ServiceClient {
   }
 
   static async for(service: TestService): Promise<ServiceClient> {
-    return new ServiceClient(service, await loadSigningKeys(service.dataDir));
+    const facts = await gitlabFacts(testedSchema());
+    return new ServiceClient(service, await loadSigningKeys(service.dataDir), facts);
   }
 
   async close(): Promise<void> {
@@ -116,14 +124,27 @@ export class ServiceClient {
     return id;
   }
 
-  /** Inserts one row as it is. @returns the whole row */
-  async insert(table: string, values: Record<string, unknown>): Promise<Record<string, unknown>> {
+  /**
+   * Inserts one row as GitLab does, which sets `created_at` and `updated_at`. Columns that GitLab has removed are left
+   * out. @returns the whole row
+   */
+  async insert(table: string, given: Record<string, unknown>): Promise<Record<string, unknown>> {
+    const stamps = { created_at: 'now', updated_at: 'now' };
+    const known = this.facts[table]?.columns ?? given;
+    const values = Object.fromEntries(
+      Object.entries({ ...stamps, ...given }).filter(([column]) => Object.hasOwn(known, column)),
+    );
     const columns = Object.keys(values);
     const { rows } = await this.db.query<Record<string, unknown>>(
       `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map((_, i) => `$${i + 1}`).join(', ')}) RETURNING *`,
       Object.values(values),
     );
     return rows[0] ?? {};
+  }
+
+  /** Whether the tested state of GitLab's schema has a table. */
+  hasTable(table: string): boolean {
+    return Object.hasOwn(this.facts, table);
   }
 
   async rows<Row = Record<string, unknown>>(sql: string, values: unknown[] = []): Promise<Row[]> {
@@ -149,7 +170,8 @@ export class ServiceClient {
   async snapshot(namespaceId: string): Promise<Record<string, Record<string, unknown>[]>> {
     const byTable: Record<string, Record<string, unknown>[]> = {};
     for (const [table, column] of Object.entries(NAMESPACE_TABLES)) {
-      byTable[table] = await this.rows(`SELECT * FROM ${table} WHERE ${column} = $1 ORDER BY 1`, [
+      const key = Object.hasOwn(this.facts[table]?.columns ?? {}, 'id') ? 'id' : column;
+      byTable[table] = await this.rows(`SELECT * FROM ${table} WHERE ${column} = $1 ORDER BY ${key}`, [
         namespaceId,
       ]);
     }

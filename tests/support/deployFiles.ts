@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parse } from 'yaml';
@@ -12,11 +12,42 @@ export interface AlertRule {
   annotations: Record<string, string>;
 }
 
+interface RecordingRule {
+  record: string;
+  expr: string;
+}
+
+const isAlert = (rule: AlertRule | RecordingRule): rule is AlertRule => Object.hasOwn(rule, 'alert');
+
+function rules(): (AlertRule | RecordingRule)[] {
+  const file = readFileSync(path.join(DEPLOY, 'prometheus/alerts.yml'), 'utf8');
+  const { groups } = parse(file) as { groups: { rules: (AlertRule | RecordingRule)[] }[] };
+  return groups.flatMap(({ rules }) => rules);
+}
+
 /** The alert rules of `deploy/prometheus`. */
 export function alertRules(): AlertRule[] {
-  const file = readFileSync(path.join(DEPLOY, 'prometheus/alerts.yml'), 'utf8');
-  const { groups } = parse(file) as { groups: { rules: AlertRule[] }[] };
-  return groups.flatMap(({ rules }) => rules);
+  return rules().filter(isAlert);
+}
+
+/** The series that the rules of `deploy/prometheus` record. */
+export function recordedNames(): string[] {
+  return rules().flatMap((rule) => (isAlert(rule) ? [] : [rule.record]));
+}
+
+/** The paths of what promtool is to test. */
+export function alertTestFiles(): string[] {
+  const folder = path.join(DEPLOY, 'prometheus/tests');
+  return readdirSync(folder).map((file) => path.join(folder, file));
+}
+
+/** What the tests for promtool expect of alerts. */
+export function alertTests(): { alertname: string; exp_alerts: unknown[] }[] {
+  interface File {
+    tests: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[] }[];
+  }
+  const files = alertTestFiles().map((file) => parse(readFileSync(file, 'utf8')) as File);
+  return files.flatMap(({ tests }) => tests.flatMap(({ alert_rule_test }) => alert_rule_test));
 }
 
 interface Panel {
@@ -24,12 +55,15 @@ interface Panel {
   targets?: { expr: string }[];
 }
 
-/** Every query of alerts and the dashboard, and where it is. */
+/** Every query of rules and the dashboard, and where it is. */
 export function queries(): { where: string; expr: string }[] {
   const file = readFileSync(path.join(DEPLOY, 'grafana/dashboard.json'), 'utf8');
   const { panels } = JSON.parse(file) as { panels: Panel[] };
   return [
-    ...alertRules().map(({ alert, expr }) => ({ where: `alert ${alert}`, expr })),
+    ...rules().map((rule) => ({
+      where: isAlert(rule) ? `alert ${rule.alert}` : `record ${rule.record}`,
+      expr: rule.expr,
+    })),
     ...panels.flatMap(({ title, targets = [] }) =>
       // Grafana puts a duration here.
       targets.map(({ expr }) => ({

@@ -1,3 +1,5 @@
+import type { GitlabVersion } from '../../src/local/gitlabTables';
+
 /** One service under test. */
 export interface TestService {
   apiUrl: string;
@@ -9,6 +11,10 @@ export interface TestService {
 
 /** What the global set-up made. */
 export interface TestEnvironment {
+  /** The state of GitLab's schema that its databases have. */
+  schema: GitlabVersion;
+  /** A database with GitLab's tables, to make others from. */
+  template: string;
   compensate: TestService;
   independent: TestService;
   temporalAddress: string;
@@ -23,9 +29,17 @@ export interface TestEnvironment {
 /** Who may read the audit pages of the service `compensate`. */
 export const AUDITOR = { user: 'auditor', password: 'pä:ss "wörd' };
 
-export const ENVIRONMENT_VARIABLE = 'PROVISIONER_TEST_ENVIRONMENT';
+/** The variable of the environment that hands over what the global set-up made, for one state of GitLab's schema. */
+export function environmentVariable(schema: GitlabVersion): string {
+  return `PROVISIONER_TEST_ENVIRONMENT_${schema}`;
+}
+
+/** The state of GitLab's schema that this project of Jest tests (jest.config.cjs). */
+export function testedSchema(): GitlabVersion {
+  return (globalThis as { GITLAB_SCHEMA?: GitlabVersion }).GITLAB_SCHEMA ?? '19.5';
+}
 
 /** What the global set-up made, for a test file. */
 export function testEnvironment(): TestEnvironment {
-  return JSON.parse(process.env[ENVIRONMENT_VARIABLE] ?? '') as TestEnvironment;
+  return JSON.parse(process.env[environmentVariable(testedSchema())] ?? '') as TestEnvironment;
 }

@@ -1,33 +1,45 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { AUDITOR, ENVIRONMENT_VARIABLE, type TestEnvironment } from './environment';
+import { AUDITOR, environmentVariable, type TestEnvironment } from './environment';
 import { installFaults } from './faults';
-import { createGitlabDatabase, startServers } from './servers';
+import type { GitlabVersion } from '../../src/local/gitlabTables';
+import { createGitlabDatabase, createGitlabTemplate, startServers } from './servers';
 import { startServiceProcess } from './serviceProcess';
 import { createTemporalNamespace } from './temporalServer';
 import globalTeardown from './globalTeardown';
 import { running } from './running';
 
-/** Starts what every service test shares: PostgreSQL, Temporal, and the service once for each failure policy. */
-export default async function globalSetup(): Promise<void> {
+/** Jest runs a file of set-up once for all projects that name it. */
+export default () => setUp('19.5');
+
+/**
+ * Starts what every service test shares: PostgreSQL, Temporal, and the service once for each failure policy.
+ * @param schema the state of GitLab's schema
+ */
+export async function setUp(schema: GitlabVersion): Promise<void> {
   try {
-    await startAll();
+    await startAll(schema);
   } catch (error) {
     await globalTeardown(); // Jest does not, after a set-up that failed
     throw error;
   }
 }
 
-async function startAll(): Promise<void> {
-  const servers = await startServers();
-  running.stops.push(servers.stop);
+async function startAll(schema: GitlabVersion): Promise<void> {
+  if (!running.servers) {
+    running.servers = await startServers();
+    running.stops.push(running.servers.stop);
+  }
+  const { servers } = running;
+  const template = await createGitlabTemplate(servers.postgres, schema);
   const start = async (policy: 'compensate' | 'independent') => {
-    const dataDir = path.join(servers.directory, policy);
+    const name = schema === '19.5' ? policy : `${policy}_${schema}`;
+    const dataDir = path.join(servers.directory, name);
     await mkdir(dataDir);
-    const databaseUrl = await createGitlabDatabase(servers.postgres, policy);
+    const databaseUrl = await createGitlabDatabase(servers.postgres, name, template);
     await installFaults(databaseUrl);
     // One each: services share no runs.
-    const temporalNamespace = await createTemporalNamespace(servers.cli, servers.temporal.address, policy);
+    const temporalNamespace = await createTemporalNamespace(servers.cli, servers.temporal.address, name);
     const service = await startServiceProcess(
       {
         DATA_DIR: dataDir,
@@ -45,6 +57,8 @@ async function startAll(): Promise<void> {
     return { apiUrl: service.apiUrl, databaseUrl, dataDir, temporalNamespace };
   };
   const environment: TestEnvironment = {
+    schema,
+    template,
     compensate: await start('compensate'),
     independent: await start('independent'),
     temporalAddress: servers.temporal.address,
@@ -52,5 +66,5 @@ async function startAll(): Promise<void> {
     temporalCli: servers.cli,
     directory: servers.directory,
   };
-  process.env[ENVIRONMENT_VARIABLE] = JSON.stringify(environment);
+  process.env[environmentVariable(schema)] = JSON.stringify(environment);
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Client } from 'pg';
 import { ensureDatabase } from '../../src/local/ensureDatabase';
 import { prepareGitlabDatabase } from '../../src/local/gitlabDatabase';
+import type { GitlabVersion } from '../../src/local/gitlabTables';
 import { startPostgres, type LocalPostgres } from '../../src/local/postgres';
 import { temporalCli } from '../../src/local/temporalCli';
 import { findTemporal, type SharedTemporal } from './temporalServer';
@@ -20,8 +21,6 @@ export interface TestServers {
   stop(): Promise<void>;
 }
 
-const TEMPLATE = 'gitlab_template';
-
 /** Starts both, unless TEMPORAL_ADDRESS names a Temporal server to use. */
 export async function startServers(): Promise<TestServers> {
   const directory = await mkdtemp(path.join(tmpdir(), 'provisioner-test-'));
@@ -34,8 +33,6 @@ export async function startServers(): Promise<TestServers> {
     }),
     findTemporal(cli, directory),
   ]);
-  await ensureDatabase(postgres.url('postgres'), TEMPLATE);
-  await prepareGitlabDatabase(postgres.url(TEMPLATE));
   const stop = async () => {
     await temporal.stop();
     await postgres.stop();
@@ -44,11 +41,23 @@ export async function startServers(): Promise<TestServers> {
   return { directory, postgres, temporal, cli, stop };
 }
 
-/** Makes a database with GitLab's tables and plans. @returns its URL */
-export async function createGitlabDatabase(postgres: LocalPostgres, name: string): Promise<string> {
+/** Makes a database to make others from, with GitLab's tables and plans. @returns its name */
+export async function createGitlabTemplate(postgres: LocalPostgres, schema: GitlabVersion): Promise<string> {
+  const name = schema === '19.5' ? 'gitlab_template' : `gitlab_template_${schema}`;
+  await ensureDatabase(postgres.url('postgres'), name);
+  await prepareGitlabDatabase(postgres.url(name), schema);
+  return name;
+}
+
+/** Makes a database like its template. @returns its URL */
+export async function createGitlabDatabase(
+  postgres: LocalPostgres,
+  name: string,
+  template: string,
+): Promise<string> {
   const client = new Client({ connectionString: postgres.url('postgres') });
   await client.connect();
-  await client.query(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`);
+  await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
   await client.end();
   return postgres.url(name);
 }

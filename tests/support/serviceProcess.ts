@@ -1,6 +1,7 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 
 const MAIN = path.join(__dirname, '../../dist/cli/main.js');
 
@@ -8,6 +9,8 @@ const MAIN = path.join(__dirname, '../../dist/cli/main.js');
 export interface ServiceProcess {
   child: ChildProcess;
   apiUrl: string;
+  /** Where an API serves its health if that has a port of its own. */
+  adminUrl: string;
   /** Where a worker without an API serves its health. */
   workerUrl: string;
   /** What it has printed for people. */
@@ -23,7 +26,7 @@ export interface ServiceProcess {
 const START_LIMIT_MS = 60_000;
 
 /** Starts `provisioner start` with this environment only, and waits until it says that it is up. */
-export async function startServiceProcess(
+export function startServiceProcess(
   env: Record<string, string>,
   args: string[] = [],
   main = MAIN,
@@ -39,6 +42,13 @@ export async function startServiceProcess(
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  return untilUp(child);
+}
+
+/** Waits until a process that runs the service says that it is up. */
+export async function untilUp(
+  child: ChildProcessByStdio<Writable | null, Readable, Readable>,
+): Promise<ServiceProcess> {
   let progress = '';
   let log = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (log += text));
@@ -53,6 +63,7 @@ export async function startServiceProcess(
   return {
     child,
     apiUrl: /API +(\S+)/.exec(progress)?.[1] ?? '',
+    adminUrl: /Admin +(\S+)/.exec(progress)?.[1] ?? '',
     workerUrl: /Worker +(\S+)/.exec(progress)?.[1] ?? '',
     progress: () => progress,
     log: () => log,

@@ -3,5 +3,5 @@ import { planComputeMinutes } from '../../domain/computeMinutes';
 import type { PlanSection } from './section';
 
 /** Compute minutes of a namespace (contract 4.3). */
-export const computeMinutes: PlanSection<'compute_minutes'> = async (asked, { tx, namespaceId }) =>
-  planComputeMinutes(asked, await findComputeMinutes(tx, namespaceId));
+export const computeMinutes: PlanSection<'compute_minutes'> = async (asked, { tx, namespaceId, hasCi }) =>
+  planComputeMinutes(asked, await findComputeMinutes(tx, namespaceId, hasCi));

@@ -1,6 +1,6 @@
 import type { VNode } from 'preact';
 import type { Entitlements } from '../../db/auditEntitlements';
-import { addOnName } from '../../domain/addOnNames';
+import { addOnName } from '../../domain/addOns';
 import { Facts, Table } from './page';
 
 const NONE = <span class="none">none</span>;
@@ -46,7 +46,7 @@ export function EntitlementsNow({ subscription, limits, addOnPurchases }: Entitl
             >
               {addOnPurchases.map((purchase) => (
                 <tr>
-                  <th scope="row">{addOnName(purchase.add_on) ?? `add-on ${purchase.add_on}`}</th>
+                  <th scope="row">{shownAddOn(purchase.subscription_add_on_uid)}</th>
                   <td>
                     {count(purchase.quantity)}
                     {purchase.trial && ' (trial)'}
@@ -66,6 +66,10 @@ export function EntitlementsNow({ subscription, limits, addOnPurchases }: Entitl
       </div>
     </section>
   );
+}
+
+function shownAddOn(uid: number): string {
+  return addOnName(uid) ?? `add-on ${uid}`;
 }
 
 function Subscription(subscription: NonNullable<Entitlements['subscription']>): VNode {

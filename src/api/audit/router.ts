@@ -7,6 +7,7 @@ import { findAuditedNamespace, findEntitlements } from '../../db/auditEntitlemen
 import { findRecentFailures, findRecentOutcomes } from '../../db/auditOutcomes';
 import { findChanges, findRuns } from '../../db/auditRuns';
 import { withSnapshot } from '../../db/auditSnapshot';
+import type { GitlabSchema, SchemaCache } from '../../db/gitlabSchema';
 import type { Tx } from '../../db/pool';
 import { fitsInt8, isPrimaryKey } from '../../domain/namespaceId';
 import { answerProblems, noSuchNamespace } from '../answerProblems';
@@ -20,6 +21,7 @@ import { searchPage } from './searchPage';
 
 export interface AuditPages {
   pool: Pool;
+  schema: SchemaCache;
   reader: AuditReader;
   /** The page of a run in the Temporal UI. */
   runUrl: (workflowId: string, runId: string) => string;
@@ -29,7 +31,7 @@ export interface AuditPages {
 const LIMITS = { runs: 20, outcomes: 20, ledgerRowsOfCharts: 500, search: 255 };
 
 /** `/namespaces` and `/namespaces/:id`: what namespaces got, when and why, for people; reading only. */
-export function auditPages({ pool, reader, runUrl }: AuditPages): Router {
+export function auditPages({ pool, schema, reader, runUrl }: AuditPages): Router {
   const router = Router();
   router.get('/-/audit.css', stylesheet);
   router.use('/namespaces', contentPolicy, neverStored, onlyFor(reader));
@@ -50,7 +52,7 @@ export function auditPages({ pool, reader, runUrl }: AuditPages): Router {
 
   router.get('/namespaces/:id', async (req, res) => {
     const before = positionOf(req.query['before']);
-    const history = await withSnapshot(pool, async (tx) => {
+    const look = (gitlab: GitlabSchema) => async (tx: Tx) => {
       const id = await primaryKeyOf(tx, req.params.id);
       const namespace = await findAuditedNamespace(tx, id);
       const page = await findRuns(tx, id, before, LIMITS.runs);
@@ -60,10 +62,11 @@ export function auditPages({ pool, reader, runUrl }: AuditPages): Router {
         id,
         namespace,
         ...page,
-        entitlements: namespace && (await findEntitlements(tx, id)),
+        entitlements: namespace && (await findEntitlements(tx, gitlab, id)),
         changes: await findChanges(tx, id, LIMITS.ledgerRowsOfCharts),
       };
-    });
+    };
+    const history = await schema.use((gitlab) => withSnapshot(pool, look(gitlab)));
     note(res, { namespace_id: history.id });
     res.type('html').send(namespacePage({ ...history, before, runUrl, now: Date.now() }));
   });

@@ -1,3 +1,5 @@
+import { fetchFailure } from '../../domain/fetchFailure';
+import { withoutCredentials } from '../../domain/withoutCredentials';
 import { PortalUnavailable } from './errors';
 
 /** Far above any real key set; it only keeps a broken portal from filling the memory. */
@@ -17,17 +19,20 @@ export interface FetchSettings {
  *   an oversized one, or one that is not JSON (contract 1.2)
  */
 export async function fetchJson(url: string, { fetch, timeoutMs }: FetchSettings): Promise<unknown> {
+  const shown = withoutCredentials(url);
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), timeoutMs);
   try {
     const headers = { accept: 'application/json' };
     const response = await fetch(url, { redirect: 'manual', headers, signal: controller.signal });
-    if (!response.ok) throw new PortalUnavailable(`${url} answered ${response.status}`);
-    return parse(url, await readBody(url, response));
+    if (!response.ok) throw new PortalUnavailable(`${shown} answered ${response.status}`);
+    return parse(shown, await readBody(shown, response));
   } catch (error) {
     if (error instanceof PortalUnavailable) throw error;
-    const reason = controller.signal.aborted ? `gave no answer within ${timeoutMs} ms` : 'cannot be reached';
-    throw new PortalUnavailable(`${url} ${reason}`, { cause: error });
+    const reason = controller.signal.aborted
+      ? `gave no answer within ${timeoutMs} ms`
+      : `cannot be reached: ${fetchFailure(error)}`;
+    throw new PortalUnavailable(`${shown} ${reason}`, { cause: error });
   } finally {
     clearTimeout(timer);
     // Frees the connection of an answer that was not read to its end; no effect on one that was.

@@ -1,5 +1,6 @@
 import { createLocalJWKSet, type LocalJWKSet } from 'jose';
 import { z } from 'zod';
+import { withoutCredentials } from '../../domain/withoutCredentials';
 import { PortalUnavailable } from './errors';
 import { fetchJson, type FetchSettings } from './fetchJson';
 
@@ -12,8 +13,8 @@ export interface Discovery {
 
 /** One fetched state of the portal's key set. */
 export interface KeySet {
-  /** Tells whether any key has this id. */
-  has(kid: string): boolean;
+  /** The ids of its keys. */
+  ids: ReadonlySet<string>;
   /** The resolver that jose verifies with; it keeps the keys it has imported. */
   resolve: LocalJWKSet;
 }
@@ -21,10 +22,30 @@ export interface KeySet {
 const discoverySchema = z.object({
   issuer: z.string().min(1),
   jwks_uri: z.url({ protocol: /^https?$/ }),
-  id_token_signing_alg_values_supported: z.array(z.string()),
+  id_token_signing_alg_values_supported: listOf(z.string()),
 });
 
-const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
+// What has no kid is no key of a token here, as a token without one is refused.
+const keySetSchema = z.object({
+  keys: listOf(
+    z.looseObject({
+      kty: z.string(),
+      kid: z.string(),
+      alg: z.string().exactOptional(),
+      use: z.string().exactOptional(),
+    }),
+  ),
+});
+
+/** A list whose odd entries are ignored, as RFC 7517 section 5 says of keys: a neighbour must not spoil the others. */
+function listOf<Entry>(entry: z.ZodType<Entry>) {
+  return z.array(z.unknown()).transform((entries) =>
+    entries.flatMap((value) => {
+      const parsed = entry.safeParse(value);
+      return parsed.success ? [parsed.data] : [];
+    }),
+  );
+}
 
 /**
  * Fetches `<portalUrl>/.well-known/openid-configuration`. A portal on https must keep its keys on https, too:
@@ -34,11 +55,13 @@ const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string() })
  */
 export async function fetchDiscovery(portalUrl: string, settings: FetchSettings): Promise<Discovery> {
   const url = `${portalUrl.replace(/\/+$/, '')}/.well-known/openid-configuration`;
+  const shown = withoutCredentials(url);
   const parsed = discoverySchema.safeParse(await fetchJson(url, settings));
-  if (!parsed.success) throw new PortalUnavailable(`${url} is not a discovery document`);
+  if (!parsed.success) throw new PortalUnavailable(`${shown} is not a discovery document`);
   const jwksUri = parsed.data.jwks_uri;
-  if (isHttps(portalUrl) && !isHttps(jwksUri))
-    throw new PortalUnavailable(`${url} has a jwks_uri without TLS`);
+  if (isHttps(portalUrl) && !isHttps(jwksUri)) {
+    throw new PortalUnavailable(`${shown} has a jwks_uri without TLS`);
+  }
   return {
     issuer: parsed.data.issuer,
     jwksUri,
@@ -53,9 +76,11 @@ export async function fetchDiscovery(portalUrl: string, settings: FetchSettings)
  */
 export async function fetchKeySet(jwksUri: string, settings: FetchSettings): Promise<KeySet> {
   const parsed = keySetSchema.safeParse(await fetchJson(jwksUri, settings));
-  if (!parsed.success) throw new PortalUnavailable(`${jwksUri} is not a key set`);
-  const ids = new Set(parsed.data.keys.map((key) => key['kid']));
-  return { has: (kid) => ids.has(kid), resolve: createLocalJWKSet(parsed.data) };
+  if (!parsed.success) throw new PortalUnavailable(`${withoutCredentials(jwksUri)} is not a key set`);
+  return {
+    ids: new Set(parsed.data.keys.map(({ kid }) => kid)),
+    resolve: createLocalJWKSet(parsed.data),
+  };
 }
 
 function isHttps(url: string): boolean {

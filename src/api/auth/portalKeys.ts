@@ -1,11 +1,11 @@
-import { PortalUnavailable } from './errors';
+import { KeyUnknown } from './errors';
 import type { FetchSettings } from './fetchJson';
 import { fetchDiscovery, fetchKeySet, type Discovery, type KeySet } from './portalDocuments';
-import { coalesce, waitFor } from './sharedWork';
+import { RefetchPace } from './refetchPace';
+import { coalesce } from './sharedWork';
 
 const DISCOVERY_LIFETIME_MS = 24 * 60 * 60 * 1000;
 const KEY_SET_LIFETIME_MS = 15 * 60 * 1000;
-const REFETCH_INTERVAL_MS = 30 * 1000;
 
 /** Where the portal is and how to reach it. */
 export interface PortalKeysOptions extends FetchSettings {
@@ -15,11 +15,14 @@ export interface PortalKeysOptions extends FetchSettings {
   now: () => number;
 }
 
-/** The portal's discovery document and keys, cached. Both calls end with PortalUnavailable when `signal` aborts. */
+/** The portal's discovery document and keys, cached. Both calls fail with PortalUnavailable. */
 export interface PortalKeys {
-  discovery(signal?: AbortSignal): Promise<Discovery>;
-  /** The key set to verify a token of this `kid` with. It may still lack that key: then the token is refused. */
-  keySetFor(kid: string, signal?: AbortSignal): Promise<KeySet>;
+  discovery(): Promise<Discovery>;
+  /**
+   * The key set that has the key of this `kid`; null: the portal does not have it.
+   * @throws {KeyUnknown} it may be new, which cannot be found out yet
+   */
+  keySetFor(kid: string): Promise<KeySet | null>;
 }
 
 interface CachedDiscovery {
@@ -37,16 +40,17 @@ interface CachedKeySet {
 }
 
 /**
- * Caches discovery for 1 day and the key set for 15 min; failures are not cached (contract 1.2). A `kid` that
- * the cached set lacks refetches it, at most once per 30 s whether or not that succeeds; fetches of the ordinary
- * kind do not count, so a key that appears right after one is found at once. Each fetch is shared by all who
- * wait for it. Calls fail with PortalUnavailable.
+ * Caches discovery for 1 day and the key set for 15 min; failures are not cached (contract 1.2). A `kid` that the
+ * cached set lacks refetches it, as often as RefetchPace allows. The portal is said not to have a key only by a fetch
+ * that began after the token had come; until the next one that is remembered of one `kid`, so what is remembered does
+ * not grow with forged tokens. Each fetch is shared by all who wait for it.
  */
 export function createPortalKeys({ portalUrl, now, ...settings }: PortalKeysOptions): PortalKeys {
   let discovery: CachedDiscovery | undefined;
   let keySet: CachedKeySet | undefined;
   let fetchesBegun = 0;
-  let lastRefetch: { at: number; unanswered: boolean } | undefined;
+  let missing: string | undefined;
+  const pace = new RefetchPace(now);
 
   const discoveryFetch = coalesce(async () => {
     const at = now();
@@ -58,40 +62,47 @@ export function createPortalKeys({ portalUrl, now, ...settings }: PortalKeysOpti
     const at = now();
     const uri = (await currentDiscovery()).jwksUri;
     const fetchNumber = ++fetchesBegun;
-    const fetched = { value: await fetchKeySet(uri, settings), at, uri, fetchNumber };
-    keySet = fetched;
-    if (lastRefetch) lastRefetch.unanswered = false;
-    return fetched;
+    keySet = { value: await fetchKeySet(uri, settings), at, uri, fetchNumber };
+    return keySet;
   });
 
   async function currentDiscovery(): Promise<Discovery> {
     return isYounger(discovery, DISCOVERY_LIFETIME_MS, now()) ? discovery.value : discoveryFetch.run();
   }
 
-  async function keySetFor(kid: string): Promise<KeySet> {
+  async function refetchFor(kid: string, known: ReadonlySet<string>): Promise<CachedKeySet> {
+    missing = undefined;
+    let broughtNewKey = false;
+    try {
+      const fetched = await keySetFetch.run();
+      const { ids } = fetched.value;
+      broughtNewKey = [...ids].some((id) => !known.has(id));
+      if (!ids.has(kid)) missing = kid;
+      return fetched;
+    } finally {
+      pace.ended(broughtNewKey);
+    }
+  }
+
+  async function keySetFor(kid: string): Promise<KeySet | null> {
     const begunBefore = fetchesBegun;
     const { jwksUri } = await currentDiscovery();
     // No await between reading a fresh cache and the decision below, so that no refetch can slip in between.
     const usable =
       isYounger(keySet, KEY_SET_LIFETIME_MS, now()) && keySet.uri === jwksUri ? keySet : undefined;
-    const cached = usable ?? (await keySetFetch.run());
-    // Fetched for this very call: nothing newer is to be had, and the one refetch is kept for a real rotation.
-    if (cached.value.has(kid) || cached.fetchNumber > begunBefore) return cached.value;
-    // Whoever comes while a refetch is going waits for it: the key may be in there.
-    if (keySetFetch.running()) return (await keySetFetch.run()).value;
-    if (!isYounger(lastRefetch, REFETCH_INTERVAL_MS, now())) {
-      lastRefetch = { at: now(), unanswered: true };
-      return (await keySetFetch.run()).value;
+    let latest = usable ?? (await keySetFetch.run());
+    // Fetched for this very call: nothing newer is to be had, and a refetch is kept for a real rotation.
+    const isUpToDate = () => latest.fetchNumber > begunBefore;
+    if (!latest.value.ids.has(kid) && !isUpToDate()) {
+      if (keySetFetch.running()) latest = await keySetFetch.run();
+      else if (pace.isDue()) latest = await refetchFor(kid, latest.value.ids);
     }
-    // The portal may well have the key. Not knowing is 503, never 401.
-    if (lastRefetch.unanswered) throw new PortalUnavailable('the last refetch of the key set failed');
-    return cached.value;
+    if (latest.value.ids.has(kid)) return latest.value;
+    if (isUpToDate() || kid === missing) return null;
+    throw new KeyUnknown(kid);
   }
 
-  return {
-    discovery: (signal) => waitFor(currentDiscovery(), signal),
-    keySetFor: (kid, signal) => waitFor(keySetFor(kid), signal),
-  };
+  return { discovery: currentDiscovery, keySetFor };
 }
 
 /** A time in the future, after the clock was set back, counts as old: else it could keep a cache for ever. */

@@ -1,19 +1,29 @@
-import { decodeJwt, decodeProtectedHeader, errors, jwtVerify, type JWTVerifyOptions } from 'jose';
+import {
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  jwtVerify,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+} from 'jose';
 import { Unauthorized } from './errors';
-import type { KeySet } from './portalDocuments';
 import { createPortalKeys } from './portalKeys';
+import { refusalOf } from './refusal';
 
 const ALGORITHM = 'RS256';
 const SUBJECT = 'customers-dot-internal-api';
 const AUDIENCE = 'gitlab-subscriptions';
 const MAX_TOKEN_LENGTH = 8 * 1024;
+// How far the clocks of the portal and of this machine may be apart, either way (contract 1.2).
+const CLOCK_TOLERANCE_S = 30;
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** How a verifier reaches the portal. */
 export interface TokenVerifierOptions {
   /** `SUBSCRIPTION_PORTAL_URL`. */
   portalUrl: string;
-  /** Milliseconds since the epoch, for cache ages and for `exp` and `nbf`. Default: the system clock. */
+  /** Milliseconds since the epoch, for cache ages and for `exp`, `nbf` and `iat`. Default: the system clock. */
   now?: () => number;
   /** Default: the global fetch. */
   fetch?: typeof globalThis.fetch;
@@ -22,16 +32,13 @@ export interface TokenVerifierOptions {
 }
 
 /**
- * Accepts (resolves) or refuses one value of the header `X-Customers-Dot-Internal-Token`. `signal` bounds the
- * wait of this caller only.
+ * Accepts (resolves) or refuses one value of the header `X-Customers-Dot-Internal-Token`.
  *
  * @throws {Unauthorized} → 401: anything wrong with the token, or none
- * @throws {PortalUnavailable} → 503: discovery or key set cannot be had, or `signal` aborted while waiting
+ * @throws {KeyUnknown} → 503: its key may be new, which cannot be found out yet
+ * @throws {PortalUnavailable} → 503: discovery or key set cannot be had
  */
-export type VerifyToken = (
-  token: string | undefined,
-  options?: { signal?: AbortSignal | undefined },
-) => Promise<void>;
+export type VerifyToken = (token: string | undefined) => Promise<void>;
 
 /**
  * Creates the check of contract 1.2, with its own caches: share one verifier among all requests. What can be
@@ -42,31 +49,39 @@ export function createTokenVerifier(options: TokenVerifierOptions): VerifyToken 
   const { portalUrl, now = Date.now, fetch = globalThis.fetch, timeoutMs = 5000 } = options;
   const portal = createPortalKeys({ portalUrl, now, fetch, timeoutMs });
 
-  return async (token, { signal } = {}) => {
-    if (token === undefined) throw new Unauthorized('no token');
+  return async (token) => {
+    if (token === undefined) throw new Unauthorized('no_token', null);
     const kid = readKid(token);
-    const { issuer, algorithms } = await portal.discovery(signal);
-    if (!algorithms.includes(ALGORITHM)) throw new Unauthorized('portal does not sign with RS256');
-    const keySet = await portal.keySetFor(kid, signal);
-    await verifySignatureAndClaims(token, keySet, {
-      algorithms: [ALGORITHM],
-      issuer,
-      subject: SUBJECT,
-      audience: AUDIENCE,
-      requiredClaims: ['exp'],
-      currentDate: new Date(now()),
-    });
+    const { issuer, algorithms } = await portal.discovery();
+    if (!algorithms.includes(ALGORITHM)) throw new Unauthorized('wrong_algorithm', kid);
+    const keySet = await portal.keySetFor(kid);
+    if (keySet === null) throw new Unauthorized('unknown_kid', kid);
+    const currentDate = new Date(now());
+    try {
+      const claims = await verify(token, keySet.resolve, {
+        algorithms: [ALGORITHM],
+        issuer,
+        subject: SUBJECT,
+        audience: AUDIENCE,
+        requiredClaims: ['exp'],
+        clockTolerance: CLOCK_TOLERANCE_S,
+        currentDate,
+      });
+      refuseFuture(claims, currentDate);
+    } catch (error) {
+      throw new Unauthorized(refusalOf(error), kid);
+    }
   };
 }
 
 /** The `kid` of what at least looks like a token of the portal; Unauthorized when it does not. */
 function readKid(token: string): string {
-  if (token.length > MAX_TOKEN_LENGTH) throw new Unauthorized('token too long');
+  if (token.length > MAX_TOKEN_LENGTH) throw new Unauthorized('too_long', null);
   // Also refuses a header that was sent twice, which Node joins with a comma.
-  if (!COMPACT_JWS.test(token)) throw new Unauthorized('not a signed JWT');
+  if (!COMPACT_JWS.test(token)) throw new Unauthorized('malformed', null);
   const { alg, kid } = refuseIfItThrows(() => (decodeJwt(token), decodeProtectedHeader(token)));
-  if (alg !== ALGORITHM) throw new Unauthorized('algorithm is not RS256');
-  if (typeof kid !== 'string' || kid === '') throw new Unauthorized('no kid');
+  if (alg !== ALGORITHM) throw new Unauthorized('wrong_algorithm', null);
+  if (typeof kid !== 'string' || kid === '') throw new Unauthorized('no_kid', null);
   return kid;
 }
 
@@ -74,20 +89,21 @@ function refuseIfItThrows<T>(decode: () => T): T {
   try {
     return decode();
   } catch {
-    throw new Unauthorized('not a signed JWT');
+    throw new Unauthorized('malformed', null);
   }
 }
 
-async function verifySignatureAndClaims(
+/** Verifies signature and claims. @throws whatever jose throws */
+async function verify(
   token: string,
-  keySet: KeySet,
+  resolve: JWTVerifyGetKey,
   options: JWTVerifyOptions,
-): Promise<void> {
+): Promise<JWTPayload> {
   try {
-    await jwtVerify(token, keySet.resolve, options);
+    return (await jwtVerify(token, resolve, options)).payload;
   } catch (error) {
-    if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithAny(token, error, options);
-    throw refusal(error);
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    return verifyWithAny(token, error, options);
   }
 }
 
@@ -96,20 +112,20 @@ async function verifyWithAny(
   token: string,
   candidates: errors.JWKSMultipleMatchingKeys,
   options: JWTVerifyOptions,
-): Promise<void> {
+): Promise<JWTPayload> {
   let last: unknown;
   for await (const key of candidates) {
     try {
-      await jwtVerify(token, key, options);
-      return;
+      return (await jwtVerify(token, key, options)).payload;
     } catch (error) {
       last = error;
     }
   }
-  throw refusal(last);
+  throw last;
 }
 
-/** Only jose's code is kept: its errors carry the claims, which have no place in a log. */
-function refusal(error: unknown): Unauthorized {
-  return new Unauthorized(error instanceof errors.JOSEError ? error.code : 'key cannot be used');
+/** jose looks at `iat` only where the age of tokens is limited. @throws what jose throws for `nbf` */
+function refuseFuture(claims: JWTPayload, now: Date): void {
+  if ((claims.iat ?? 0) <= now.getTime() / 1000 + CLOCK_TOLERANCE_S) return;
+  throw new errors.JWTClaimValidationFailed('issued in the future', claims, 'iat', 'check_failed');
 }

@@ -10,6 +10,7 @@ import { startPostgres, type LocalPostgres } from '../../../src/local/postgres';
 import { temporalCli } from '../../../src/local/temporalCli';
 import { startTemporalServer, type LocalTemporalServer } from '../../../src/local/temporalServer';
 import { eventually } from '../../support/eventually';
+import { canFakeClocks, FakeClock } from '../../support/fakeClock';
 import { startProxy, type Proxy } from '../../support/proxy';
 import { CLI_CACHE } from '../../support/servers';
 import { Supervised } from './supervised';
@@ -30,6 +31,8 @@ export interface Cluster {
   apiUrl: string;
   /** Holds the keys of the API's issuer. */
   apiDataDir: string;
+  /** Null: clocks cannot be faked on this machine. */
+  apiClock: FakeClock | null;
   postgres: Killable;
   temporal: Temporal;
   /** How the parts are, for a failure's message. */
@@ -74,15 +77,16 @@ export async function startCluster(): Promise<Cluster> {
     'api-temporal': await toTemporal(),
     'worker-temporal': await toTemporal(),
   };
-  const part = async (name: 'api' | 'worker') => {
+  const apiClock = canFakeClocks('clock skew') ? FakeClock.at(0, path.join(directory, 'api-clock')) : null;
+  const part = async (name: 'api' | 'worker', more: Record<string, string> = {}) => {
     const DATA_DIR = path.join(directory, name);
     await mkdir(DATA_DIR);
     const GITLAB_DATABASE_URL = withPort(database.url('gitlab'), ways[`${name}-postgres`].port);
     const TEMPORAL_ADDRESS = `127.0.0.1:${ways[`${name}-temporal`].port}`;
     const env = { DATA_DIR, GITLAB_DATABASE_URL, TEMPORAL_ADDRESS, PORT: String(apiPort), LOG_LEVEL: 'warn' };
-    return new Supervised(env, ['--only', name]);
+    return new Supervised({ ...env, ...more }, ['--only', name]);
   };
-  const api = await part('api');
+  const api = await part('api', apiClock?.environment);
   const worker = await part('worker');
   await eventually(async () => api.isUp && worker.isUp, 'API and worker are up', 60_000);
 
@@ -95,6 +99,7 @@ export async function startCluster(): Promise<Cluster> {
     temporalAddress: () => temporal.address,
     apiUrl: `http://127.0.0.1:${ways['client-api'].port}`,
     apiDataDir: path.join(directory, 'api'),
+    apiClock,
     postgres: {
       stop: () => database.stop(),
       kill: async () => killIfAlive(database.pid),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer } from '../../../src/domain/answer';
-import { loadSigningKeys } from '../../../src/issuer/keys';
+import { openSigningKeys } from '../../../src/issuer/keys';
 import { signToken } from '../../../src/issuer/token';
 import { provisionPath } from '../../support/client';
 import { fullSync } from '../../support/syncs';
@@ -36,8 +36,8 @@ export class Sender {
   ) {}
 
   static async to(recipient: Recipient, issuer: string, random: Random): Promise<Sender> {
-    const keys = await loadSigningKeys(recipient.apiDataDir);
-    return new Sender(recipient, () => signToken(keys, { issuer }), random);
+    const keys = openSigningKeys(recipient.apiDataDir);
+    return new Sender(recipient, async () => signToken(await keys(), { issuer }), random);
   }
 
   /** Sends a sync until it is answered 200, 409 or 422. @throws when it is answered with anything but 5XX else */

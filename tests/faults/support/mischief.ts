@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../support/eventually';
+import { rotateUnderForgedTraffic } from './forgery';
 import type { Cluster, Way } from './cluster';
 import type { Random } from './random';
 
@@ -115,6 +116,18 @@ const FAULTS: Record<string, Fault> = {
     ways[way].latencyMs = 0;
     ways[way].reset();
     return way;
+  },
+  'clock skew': async ({ apiClock }, random) => {
+    if (apiClock === null) return 'not here';
+    const seconds = random.pick([-10, 10]);
+    apiClock.set(seconds);
+    await pause(random, 1000, 3000);
+    apiClock.set(0);
+    return `${seconds} s`;
+  },
+  'rotation under forged traffic': async (cluster) => {
+    await rotateUnderForgedTraffic(cluster);
+    return '';
   },
 };
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import express from 'express';
 import { exportJWK, generateKeyPair } from 'jose';
 import { createTokenVerifier, type VerifyToken } from '../../../src/api/auth/verifyToken';
-import { openSigningKeys } from '../../../src/issuer/keys';
+import { keyFileIn, openSigningKeys } from '../../../src/issuer/keys';
 import { rotateSigningKeys } from '../../../src/issuer/rotate';
 import { createIssuerRouter } from '../../../src/issuer/router';
 import { importSigningKey } from '../../../src/issuer/signingKey';
@@ -59,7 +59,7 @@ test('the new key signs at once, and tokens of the old one stay good', async () 
   await verify(old);
 });
 
-test('no token is refused in any rotation a minute apart, even while somebody uses up the API’s looks', async () => {
+test('no token is refused in any rotation a minute apart, even while somebody makes up tokens', async () => {
   await verify(await newToken());
   await rotateSigningKeys(dataDir, now);
   await verify(await newToken());
@@ -92,6 +92,20 @@ test('the old key is published for an hour, and its file forgets it then', async
   expect(await publishedKeys()).not.toContain(retiredKid);
   await rotateSigningKeys(dataDir, now);
   expect((await openSigningKeys(dataDir)()).map(({ kid }) => kid)).not.toContain(retiredKid);
+});
+
+test('the lock of a process that died is not respected for long, even if the clock was set back since', async () => {
+  await newToken();
+  const lock = `${keyFileIn(dataDir)}.lock`;
+  await writeFile(lock, '');
+  await expect(rotateSigningKeys(dataDir, now)).rejects.toMatchObject({ code: 'ROTATION_TOO_SOON' });
+  for (const seconds of [-60, 3_600]) {
+    await writeFile(lock, '');
+    const at = Date.now() / 1_000 + seconds;
+    await utimes(lock, at, at);
+    clock += 60_000;
+    await rotateSigningKeys(dataDir, now);
+  }
 });
 
 test('a second rotation within a minute is refused with the time that is left; of several at once, one wins', async () => {

@@ -1,47 +1,83 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Pool } from 'pg';
+import { pino } from 'pino';
+import { CiResets } from '../../../src/activities/ciResets';
+import { addCiReset, pendingCiResets } from '../../../src/db/ciResets';
+import { SchemaCache } from '../../../src/db/gitlabSchema';
 import { createPool, withTransaction } from '../../../src/db/pool';
 import { restoreRow, writeRow } from '../../../src/db/rows';
 import type { Table, Write } from '../../../src/domain/plan';
+import { ServiceClient } from '../../support/client';
+import { testEnvironment } from '../../support/environment';
+import { eventually } from '../../support/eventually';
+import { Exposition } from '../../support/exposition';
 import { installFaults } from '../../support/faults';
+import { startServiceProcess, type ServiceProcess } from '../../support/serviceProcess';
+import { TemporalProbe } from '../../support/temporal';
+import { createTemporalNamespace } from '../../support/temporalServer';
 import { seedPurchase, seedSubscription, told } from '../sections/support/fixtures';
-import { startOwnService, type OwnService } from '../sections/support/ownService';
+import { createDatabase } from '../sections/support/ownService';
+import { grantFiles, grantsOf, needlessGrants } from './support/grants';
 import { createLogin, execute, migrateAndGrant } from './support/logins';
 import { startStatementTap, type StatementTap } from './support/statementTap';
 
+// An API and a worker, each a process with the rights of its own role.
 const NAME = 'grants';
-const LOGIN = 'grants_login';
 
-let service: OwnService;
-let tap: StatementTap;
-let asRole: Pool;
-/** The statements that syncs took; later ones are those of the audit pages. */
-let ofSyncs: Set<string>;
+let client: ServiceClient;
+let temporal: TemporalProbe;
+const processes: ServiceProcess[] = [];
+let taps: Record<'api' | 'worker', StatementTap>;
+let asWorker: Pool;
+/** What the API sends for syncs and its metrics; later it sends what audit pages take. */
+let ofApi: Pick<StatementTap, 'statements'>;
 beforeAll(async () => {
-  service = await startOwnService(
-    NAME,
-    'compensate',
-    async (_temporalNamespace, ownerUrl) => {
-      await migrateAndGrant(ownerUrl, 'GITLAB_DATABASE_URL');
-      await installFaults(ownerUrl);
-      // The triggers of tests run with the role's rights, too.
-      await execute(ownerUrl, [
-        'CREATE TABLE users (id bigint, email text)',
-        'GRANT SELECT ON test_faults TO PUBLIC',
-      ]);
-      const url = new URL(await createLogin(ownerUrl, 'provisioner_worker, provisioner_auditor', LOGIN));
-      tap = await startStatementTap(Number(url.port));
-      url.port = String(tap.port);
-      asRole = createPool({ url: url.href, applicationName: 'test', max: 2, onError: () => undefined });
-      return url.href;
-    },
-    { AUDIT_USER: 'auditor', AUDIT_PASSWORD: 'secret' },
-  );
+  const { adminUrl, directory, temporalAddress, temporalCli } = testEnvironment();
+  const dataDir = path.join(directory, NAME);
+  const [databaseUrl, temporalNamespace] = await Promise.all([
+    createDatabase(adminUrl, NAME),
+    createTemporalNamespace(temporalCli, temporalAddress, NAME),
+    mkdir(dataDir),
+  ]);
+  await migrateAndGrant(databaseUrl, 'GITLAB_DATABASE_URL');
+  await installFaults(databaseUrl);
+  // The triggers of tests run with the role's rights, too.
+  await execute(databaseUrl, [
+    'CREATE TABLE users (id bigint, email text)',
+    'GRANT SELECT ON test_faults TO PUBLIC',
+  ]);
+  const asLogin = async (role: string, login: string) =>
+    startStatementTap(await createLogin(databaseUrl, role, login));
+  taps = {
+    api: await asLogin('provisioner_auditor', `${NAME}_api`),
+    worker: await asLogin('provisioner_worker', `${NAME}_worker`),
+  };
+  asWorker = createPool({ url: taps.worker.url, applicationName: 'test', max: 2, onError: () => undefined });
+  const start = async (part: 'api' | 'worker') => {
+    const service = await startServiceProcess(
+      {
+        ...{ DATA_DIR: dataDir, GITLAB_DATABASE_URL: taps[part].url, PROVISION_WAIT_MS: '20000' },
+        ...{ TEMPORAL_ADDRESS: temporalAddress, TEMPORAL_NAMESPACE: temporalNamespace },
+        ...(part === 'api' && { AUDIT_USER: 'auditor', AUDIT_PASSWORD: 'secret' }),
+      },
+      ['--only', part],
+    );
+    processes.push(service);
+    return service;
+  };
+  const [{ apiUrl }, { workerUrl }] = await Promise.all([start('api'), start('worker')]);
+  client = await ServiceClient.for({ apiUrl, databaseUrl, dataDir, temporalNamespace });
+  temporal = await TemporalProbe.in(temporalNamespace);
+  await Promise.all([apiUrl, workerUrl].map((url) => Exposition.of(url)));
 }, 60_000);
 afterAll(async () => {
-  await asRole?.end();
-  await service?.stop();
-  await tap?.close();
+  await asWorker?.end();
+  await temporal?.close();
+  await client?.close();
+  await Promise.all(processes.map((service) => service.stop()));
+  await Promise.all(Object.values(taps ?? {}).map((tap) => tap.close()));
 });
 
 const TERM = { start_date: '2026-01-01', end_date: '2027-01-01' };
@@ -77,8 +113,7 @@ const RENEWAL = {
 
 /** A namespace with a row in every table. @returns its id */
 async function createUsedNamespace(): Promise<string> {
-  const { client } = service;
-  const id = await client.createNamespace();
+  const id = await client.createNamespace({ settings: { new_user_signups_cap: 7 } });
   await client.rows(
     `UPDATE namespaces SET extra_shared_runners_minutes_limit = 1, last_ci_minutes_notification_at = now(),
        last_ci_minutes_usage_notification_level = 5 WHERE id = $1`,
@@ -94,7 +129,6 @@ async function createUsedNamespace(): Promise<string> {
 
 /** Syncs of every kind, some of which are refused at their last step and undone. */
 async function playSyncs() {
-  const { client } = service;
   const [fresh, used] = [await client.createNamespace(), await createUsedNamespace()];
   const answers = [
     await client.provision(`group-${fresh}`, WIDE, 2),
@@ -108,39 +142,84 @@ async function playSyncs() {
     answers.push(await client.provision(id, WIDE, 1));
     expect(await client.snapshot(id)).toEqual(before);
   }
-  return answers;
+  return [...answers, ...(await playJoin())];
+}
+
+/** The same request twice: the second joins the run of the first, which waits for a row. */
+async function playJoin() {
+  const id = await client.createNamespace();
+  await client.fault(id, 'subscription_add_on_purchases', '40001');
+  const first = client.provision(id, WIDE, 1);
+  await temporal.pendingActivity(id, 'upsertAddOnPurchases');
+  const second = client.provision(id, WIDE, 1);
+  const look = /FROM provisioning.ledger[\s\S]*recordOutcome/;
+  await eventually(async () => [...taps.api.statements.keys()].some((text) => look.test(text)), 'it joins');
+  await client.heal(id);
+  return Promise.all([first, second]);
 }
 
 /** What a compensation of the last step would delete; a run comes to that only when it is stopped in between. */
 async function undoAddOns(): Promise<void> {
-  const namespace_id = await service.client.createNamespace();
+  const namespace_id = await client.createNamespace();
   const now = '2026-01-01 00:00:00+00';
+  const schema = await new SchemaCache(asWorker).current();
   const undo = (table: Table, values: Write['values']) =>
-    withTransaction(asRole, async (tx) => {
-      const change = await writeRow(tx, { table, key: null, values }, now);
-      expect(await restoreRow(tx, change)).toBe('restored');
+    withTransaction(asWorker, async (tx) => {
+      const writer = { tx, schema };
+      const change = await writeRow(writer, { table, key: null, values }, now);
+      expect(await restoreRow(writer, change)).toBe('restored');
     });
   await undo('subscription_add_ons', { name: 99, description: 'Undone' });
-  const [addOn] = await service.client.rows('SELECT id FROM subscription_add_ons LIMIT 1');
+  const [addOn] = await client.rows('SELECT id FROM subscription_add_ons LIMIT 1');
   const { started_on: started_at, ...columns } = UNITS;
-  const owner = { namespace_id, organization_id: '1', subscription_add_on_id: String(addOn?.['id']) };
+  const owner = {
+    ...{ namespace_id, organization_id: '1' },
+    ...{ subscription_add_on_id: String(addOn?.['id']), subscription_add_on_uid: 1 },
+  };
   await undo('subscription_add_on_purchases', { ...owner, ...columns, started_at });
 }
 
-describe('a service whose role has the grants of deploy/sql/gitlab.sql', () => {
+/** What a worker does where GitLab's CI tables are in a database of their own, first while that is away. */
+async function resetCi(): Promise<void> {
+  const namespaceId = await client.createNamespace();
+  await withTransaction(asWorker, async (tx) => {
+    await tx.query('SELECT 1');
+    await addCiReset(tx, namespaceId);
+  });
+  const away = createPool({
+    url: 'postgres://u@127.0.0.1:1/x',
+    applicationName: 'test',
+    max: 1,
+    onError: () => undefined,
+  });
+  const pending = () => client.rows('SELECT error FROM provisioning.ci_resets');
+  for (const [ciPool, isDone] of [
+    [away, (rows: Record<string, unknown>[]) => rows[0]?.['error'] !== null],
+    [asWorker, (rows: Record<string, unknown>[]) => rows.length === 0],
+  ] as const) {
+    const resets = new CiResets(asWorker, ciPool, pino({ level: 'silent' }));
+    await eventually(async () => isDone(await pending()), 'the reset is noted as failed, then done');
+    await resets.stop();
+  }
+  await pendingCiResets(asWorker);
+  await away.end();
+}
+
+describe('a service whose roles have the grants of deploy/sql/gitlab.sql', () => {
   test('starts without the right to create anything, and does whatever a sync asks for', async () => {
     const answers = await playSyncs();
-    expect(answers.map(({ status }) => status)).toEqual([200, 409, 200, 200, 422, 422]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 409, 200, 200, 422, 422, 200, 200]);
     expect(told(answers[4] as (typeof answers)[0])[0]).toBe('rolled_back');
     await undoAddOns();
-    expect(service.log()).not.toContain('42501');
+    await resetCi();
+    for (const service of processes) expect(service.log()).not.toContain('42501');
   }, 60_000);
 
   test('shows the audit pages', async () => {
-    ofSyncs = new Set(tap.statements);
+    ofApi = { statements: new Map(taps.api.statements) };
     const authorization = `Basic ${Buffer.from('auditor:secret').toString('base64')}`;
-    const { apiUrl } = service.client.service;
-    const [{ id } = { id: '' }] = await service.client.rows<{ id: string }>(
+    const { apiUrl } = client.service;
+    const [{ id } = { id: '' }] = await client.rows<{ id: string }>(
       'SELECT max(namespace_id) AS id FROM gitlab_subscriptions',
     );
     for (const page of ['/namespaces', `/namespaces/${id}`]) {
@@ -149,43 +228,15 @@ describe('a service whose role has the grants of deploy/sql/gitlab.sql', () => {
   });
 
   test.each([
-    ['syncs', 'provisioner_worker', ['provisioner_worker', 'provisioner_reader']],
-    ['audit pages', 'provisioner_auditor', ['provisioner_auditor']],
+    ['provisioner_reader', () => ofApi],
+    ['provisioner_auditor', () => taps.api],
+    ['provisioner_worker', () => taps.worker],
   ])(
-    'needs every grant for %s: without it a statement is refused',
-    async (what, role, grantees) => {
-      const seen = [...tap.statements].filter((text) => /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)/.test(text));
-      const statements = seen.filter((text) => ofSyncs.has(text) === (what === 'syncs'));
-      const admin = await service.client.db.connect();
-      const isRefused = async (statement: string) => {
-        await admin.query('SAVEPOINT before');
-        // The rights are checked before anything is carried out, and EXPLAIN carries nothing out.
-        const outcome = await admin.query(`EXPLAIN (GENERIC_PLAN) ${statement}`).then(
-          () => null,
-          (error: Error & { code?: string }) => error,
-        );
-        await admin.query('ROLLBACK TO before');
-        if (outcome !== null && outcome.code !== '42501') throw outcome;
-        return outcome !== null;
-      };
-      const isAnyRefused = async (change: string) => {
-        await admin.query(`BEGIN; ${change}; SET LOCAL ROLE ${role}`);
-        try {
-          for (const statement of statements) if (await isRefused(statement)) return true;
-          return false;
-        } finally {
-          await admin.query('ROLLBACK');
-        }
-      };
-      expect(await isAnyRefused('SELECT 1')).toBe(false);
-      const privileges = await granted(grantees);
-      expect(privileges.length).toBeGreaterThan(20);
-      const needless: string[] = [];
-      for (const privilege of privileges) {
-        if (!(await isAnyRefused(`REVOKE ${privilege}`))) needless.push(privilege);
-      }
-      admin.release();
-      expect(needless).toEqual([]);
+    '%s needs every grant: without it a statement is refused',
+    async (role, tap) => {
+      const grants = await grantsOf(client.db, role);
+      expect(grants.length).toBeGreaterThan(5);
+      expect(await needlessGrants(client.db, role, grants, tap())).toEqual([]);
     },
     60_000,
   );
@@ -206,11 +257,11 @@ describe('a service whose role has the grants of deploy/sql/gitlab.sql', () => {
     ['change of a table', 'ALTER TABLE namespaces ADD x int'],
     ['truncation', 'TRUNCATE provisioning.outbox'],
   ])('is refused any %s', async (_name, sql) => {
-    await expect(asRole.query(sql)).rejects.toMatchObject({ code: '42501' });
+    await expect(asWorker.query(sql)).rejects.toMatchObject({ code: '42501' });
   });
 
   test('the roles of the API read only', async () => {
-    const admin = await service.client.db.connect();
+    const admin = await client.db.connect();
     const { rows } = await admin.query(
       `SELECT DISTINCT privilege_type FROM information_schema.column_privileges
        WHERE grantee IN ('provisioner_reader', 'provisioner_auditor')`,
@@ -220,20 +271,9 @@ describe('a service whose role has the grants of deploy/sql/gitlab.sql', () => {
   });
 });
 
-/** What was granted, in the words of GRANT: whole tables, then columns. */
-async function granted(grantees: string[]): Promise<string[]> {
-  const own = `nspname IN ('public', 'provisioning') AND rolname = ANY ($1)`;
-  const tables = await service.client.rows<{ grant: string }>(
-    `SELECT format('%s ON %s FROM %I', privilege_type, pg_class.oid::regclass, rolname) AS grant
-     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace, aclexplode(relacl)
-     JOIN pg_roles ON pg_roles.oid = grantee WHERE relkind = 'r' AND ${own}`,
-    [grantees],
-  );
-  const columns = await service.client.rows<{ grant: string }>(
-    `SELECT format('%s (%I) ON %s FROM %I', privilege_type, attname, pg_class.oid::regclass, rolname) AS grant
-     FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace,
-       aclexplode(attacl) JOIN pg_roles ON pg_roles.oid = grantee WHERE ${own}`,
-    [grantees],
-  );
-  return [...tables, ...columns].map(({ grant }) => grant);
-}
+test('every role of deploy/sql has its grants held against what it does', () => {
+  expect(grantFiles()).toEqual({
+    'customers_dot.sql': ['provisioner_customers_dot'], // customersDotGrants.test.ts
+    'gitlab.sql': ['provisioner_auditor', 'provisioner_reader', 'provisioner_worker'],
+  });
+});

@@ -112,7 +112,7 @@ test('a worker of its own serves its health and its metrics', async () => {
   expect([live?.status, ready?.status, metrics?.status]).toEqual([200, 200, 200]);
   expect(await ready?.json()).toEqual({
     status: 'ok',
-    checks: { gitlab_database: 'ok', temporal: 'ok', worker: 'ok' },
+    checks: { gitlab_database: 'ok', gitlab_schema: 'ok', temporal: 'ok', worker: 'ok' },
   });
   expect(await metrics?.text()).toContain('provisioner_compensations_total');
 });

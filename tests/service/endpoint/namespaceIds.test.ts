@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { findNamespaceByPathStatement } from '../../../src/db/namespaces';
 import { ServiceClient } from '../../support/client';
 import { JSON_TYPE, NOTHING_ASKED, postJson, send, TOKEN, type WireAnswer } from './support';
 
@@ -173,5 +174,61 @@ describe('by type and level', () => {
       status: 422,
       message: 'Namespace is invalid.',
     });
+  });
+});
+
+describe('paths without regard to case, as GitLab finds them', () => {
+  const workflowOf = async (path: string) =>
+    (await postTo(encodeURIComponent(path))).headers['x-provision-workflow-id'];
+
+  test('any case finds the namespace', async () => {
+    const path = await freshPath('Demo-Group');
+    const id = await client.createNamespace({ path });
+    for (const spelled of [path, path.toLowerCase(), path.toUpperCase()])
+      expect(await workflowOf(spelled)).toBe(`provision:${id}`);
+  });
+
+  test('the exact spelling comes first, also of a whole path', async () => {
+    const path = await freshPath('twin');
+    const other = await client.createNamespace({ path: path.toUpperCase() });
+    const exact = await client.createNamespace({ path, name: 'exact' });
+    expect(await workflowOf(path)).toBe(`provision:${exact}`);
+    expect(await workflowOf(path.toUpperCase())).toBe(`provision:${other}`);
+    const child = (parent_id: string, name: string) =>
+      client.createNamespace({ parent_id, path: name, name });
+    await child(other, 'Sub');
+    expect(await postTo(encodeURIComponent(`${path}/SUB`))).toMatchObject(NOT_ROOT);
+  });
+
+  test('a sub-group is found in any case, and refused as one', async () => {
+    const path = await freshPath('parent');
+    const parent_id = await client.createNamespace({ path });
+    await client.createNamespace({ parent_id, path: 'Child' });
+    expect(await postTo(encodeURIComponent(`${path.toUpperCase()}/cHILD`))).toMatchObject(NOT_ROOT);
+  });
+
+  test('the look-up uses an index that GitLab has, however many namespaces there are', async () => {
+    const db = await client.db.connect();
+    try {
+      await db.query('BEGIN');
+      await db.query(
+        `INSERT INTO namespaces (id, name, path, type, organization_id, parent_id)
+         SELECT 5000000 + n, 'n' || n, 'Path-' || n, CASE n % 3 WHEN 0 THEN 'Project' ELSE 'Group' END, 1,
+           CASE WHEN n % 3 = 0 THEN 5000001 END FROM generate_series(1, 20000) AS n`,
+      );
+      await db.query('ANALYZE namespaces');
+      const statement = findNamespaceByPathStatement('path-1/path-3');
+      const { rows } = await db.query<{ 'QUERY PLAN': string }>(
+        `EXPLAIN ${statement.text}`,
+        statement.values,
+      );
+      const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+      expect(plan).toContain('index_namespaces_on_path_for_top_level_non_projects');
+      expect(plan).not.toContain('Seq Scan on namespaces');
+    } finally {
+      await db.query('ROLLBACK');
+      db.release();
+      await client.db.query('ANALYZE namespaces');
+    }
   });
 });

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import path from 'node:path';
 import { mkdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -6,6 +7,8 @@ import { importJWK, SignJWT, type CryptoKey, type JWK } from 'jose';
 import { loadSigningKeys, type SigningKeys } from '../../../src/issuer/keys';
 import { provisionPath, ServiceClient } from '../../support/client';
 import { testEnvironment } from '../../support/environment';
+import { eventually } from '../../support/eventually';
+import { Exposition } from '../../support/exposition';
 import { startServiceProcess, type ServiceProcess } from '../../support/serviceProcess';
 import {
   claims,
@@ -63,9 +66,10 @@ describe('a token is refused with 401 and nothing else when', () => {
     ['it is empty', () => ''],
     ['it is garbage', () => 'garbage'],
     ['it is 9 kB of garbage', () => 'x'.repeat(9_000)],
-    ['it has expired', () => token({ exp: seconds() - 1 })],
+    ['it has expired', () => token({ exp: seconds() - 31 })],
     ['it never expires', () => token({ exp: undefined })],
     ['it is not valid yet', () => token({ nbf: seconds() + 600 })],
+    ['it was issued in the future', () => token({ iat: seconds() + 600 })],
     ['aud is another', () => token({ aud: 'gitlab' })],
     ['sub is another', () => token({ sub: 'somebody-else' })],
     ['iss is another', () => token({ iss: 'http://127.0.0.1:1' })],
@@ -129,7 +133,8 @@ test('the same token without any change is accepted, in any case of the header n
 test('the portal publishes no private part of its keys', async () => {
   const { text } = await send(client.service.apiUrl, { method: 'GET', path: '/oauth/discovery/keys' });
   const { keys: published } = JSON.parse(text) as { keys: JWK[] };
-  expect(published.map((key) => Object.keys(key).sort())).toEqual([['alg', 'e', 'kid', 'kty', 'n', 'use']]);
+  const members = ['alg', 'e', 'kid', 'kty', 'n', 'use'];
+  expect(published.map((key) => Object.keys(key).sort())).toEqual([members, members]);
   expect(((await importJWK(published[0] as JWK, 'RS256')) as CryptoKey).type).toBe('public');
 });
 
@@ -148,6 +153,7 @@ describe('with a portal of its own', () => {
       TEMPORAL_ADDRESS: temporalAddress,
       TEMPORAL_NAMESPACE: compensate.temporalNamespace,
       SUBSCRIPTION_PORTAL_URL: portal.url,
+      PROVISION_WAIT_MS: '1500',
     };
     service = await startServiceProcess(environment, ['--only', 'api']);
   });
@@ -158,6 +164,28 @@ describe('with a portal of its own', () => {
 
   const UNAVAILABLE = { status: 503, text: '{"message":"503 Service Unavailable"}' };
   const signed = async (key: ReturnType<typeof makeKey>) => sign(await key, claims(portal.url, Date.now()));
+
+  /** What the log says of the last request with this status. */
+  const lastLine = (status: number) =>
+    eventually(
+      async () =>
+        service
+          .log()
+          .split('\n')
+          .filter((line) => line.includes(`"status":${status},`))
+          .map((line) => JSON.parse(line) as Record<string, unknown>)
+          .at(-1),
+      `a line of a request with ${status}`,
+    );
+
+  test('a portal that does not answer is 503, and a wait that is over', async () => {
+    const good = portal.answers[DISCOVERY];
+    const asked = new Promise<ServerResponse>((resolve) => (portal.answers[DISCOVERY] = resolve));
+    expect(await postWith({ [TOKEN]: await signed(before) }, service.apiUrl)).toMatchObject(UNAVAILABLE);
+    expect(await lastLine(503)).toMatchObject({ error_code: 'wait_over' });
+    (await asked).destroy();
+    portal.answers[DISCOVERY] = good ?? json(discoveryOf(portal.url));
+  });
 
   test('not knowing its keys is 503 to try again, never 401, and is over as soon as the portal is back', async () => {
     const discovery = portal.answers[DISCOVERY];
@@ -170,6 +198,11 @@ describe('with a portal of its own', () => {
     portal.answers[DISCOVERY] = discovery ?? json(discoveryOf(portal.url));
     portal.answers[KEYS] = json({}, 502);
     expect(await postWith({ [TOKEN]: await signed(before) }, service.apiUrl)).toMatchObject(UNAVAILABLE);
+    await eventually(
+      async () => service.log().includes(`"reason":"${portal.url}${KEYS} answered 502"`),
+      'the cause is logged',
+    );
+    expect(await lastLine(503)).toMatchObject({ error_code: 'portal_unavailable', severity: 'WARN' });
     portal.answers[KEYS] = keySet([await before]);
     expect(await postWith({ [TOKEN]: await signed(before) }, service.apiUrl)).toMatchObject({ status: 200 });
   });
@@ -179,6 +212,59 @@ describe('with a portal of its own', () => {
     expect(await postWith({ [TOKEN]: await signed(before) }, service.apiUrl)).toMatchObject({ status: 200 });
     portal.answers[KEYS] = keySet([await before, await after]);
     expect(await postWith({ [TOKEN]: await signed(after) }, service.apiUrl)).toMatchObject({ status: 200 });
+  });
+
+  test('each refusal is logged with its reason and kid, and counted; never with the token', async () => {
+    const stranger = await makeKey('stranger');
+    const refusals = async (reason: string) =>
+      (await Exposition.of(service.apiUrl)).value('provisioner_token_refusals_total', { reason });
+    const cases: [string, string | undefined, string | undefined][] = [
+      ['no_token', undefined, undefined],
+      ['malformed', 'garbage', undefined],
+      ['expired', await sign(await before, claims(portal.url, Date.now(), { exp: 1 })), 'before'],
+      ['not_valid_yet', await sign(await before, claims(portal.url, Date.now(), { nbf: 9e9 })), 'before'],
+      ['wrong_audience', await sign(await before, claims(portal.url, Date.now(), { aud: 'x' })), 'before'],
+      [
+        'wrong_signature',
+        await sign({ ...stranger, kid: 'before' }, claims(portal.url, Date.now())),
+        'before',
+      ],
+    ];
+    for (const [reason, token, kid] of cases) {
+      expect(await refusals(reason)).toBe(0);
+      expect((await postWith(token === undefined ? {} : { [TOKEN]: token }, service.apiUrl)).status).toBe(
+        401,
+      );
+      const line = await eventually(async () => {
+        const last = await lastLine(401);
+        return last['reason'] === reason && last;
+      }, `the reason ${reason} is logged`);
+      expect({ error_code: line['error_code'], kid: line['kid'] }).toEqual({
+        error_code: 'unauthorized',
+        kid,
+      });
+      expect(await refusals(reason)).toBe(1);
+      for (const part of token?.split('.') ?? []) expect(service.log()).not.toContain(part);
+    }
+  });
+
+  test('a kid that was looked for is 401 until the next fetch; another one may be new: 503', async () => {
+    const stranger = await makeKey('stranger');
+    const forged = (kid: string) => sign({ ...stranger, kid }, claims(portal.url, Date.now()));
+    const post = async (kid: string) => postWith({ [TOKEN]: await forged(kid) }, service.apiUrl);
+    const kid = await eventually(async () => {
+      const next = `made-up-${Date.now()}`;
+      return (await post(next)).status === 401 && next;
+    }, 'an unknown kid is looked for');
+    const fetches = portal.count(KEYS);
+    expect((await post(kid)).status).toBe(401);
+    const answer = await post('another');
+    expect(answer).toMatchObject(UNAVAILABLE);
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+    expect(portal.count(KEYS)).toBe(fetches);
+    await eventually(async () => service.log().includes('"kid":"another"'), 'the refusal is logged');
+    expect(await lastLine(503)).toMatchObject({ error_code: 'key_unknown', kid: 'another' });
+    expect(await lastLine(401)).toMatchObject({ reason: 'unknown_kid', kid });
   });
 
   test('the service does not issue tokens itself', async () => {

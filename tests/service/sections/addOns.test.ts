@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ServiceClient } from '../../support/client';
-import { addOnId, day, events, only, seedPurchase, stepTime, told } from './support/fixtures';
+import { addOnColumns, day, events, only, seedPurchase, stepTime, told } from './support/fixtures';
 
 let client: ServiceClient;
 beforeAll(async () => {
@@ -21,7 +21,7 @@ async function sync(id: string, add_on_purchases: Record<string, unknown>) {
 }
 
 test('a purchase is created with what was sent, no trial, in the organization of the namespace', async () => {
-  const organization = await client.insert('organizations', { name: 'Other' });
+  const organization = await client.insert('organizations', { name: 'Other', path: `other-${Date.now()}` });
   const { rows } = await client.db.query<{ id: string }>(
     `INSERT INTO namespaces (name, path, type, organization_id) VALUES ('o', 'o', 'Group', $1) RETURNING id`,
     [organization['id']],
@@ -32,8 +32,7 @@ test('a purchase is created with what was sent, no trial, in the organization of
   expect(await purchasesOf(id)).toEqual([
     {
       id: expect.any(String),
-      subscription_add_on_id: await addOnId(client, 1),
-      subscription_add_on_uid: 1,
+      ...(await addOnColumns(client, 1)),
       namespace_id: id,
       organization_id: organization['id'],
       ...STORED,
@@ -48,21 +47,24 @@ test('a purchase is created with what was sent, no trial, in the organization of
 test('every add-on is stored under its own enum', async () => {
   const id = await client.createNamespace();
   const enums = {
-    product_analytics: 2,
     duo_enterprise: 3,
     duo_amazon_q: 4,
     duo_core: 5,
     self_hosted_dap: 6,
     gitlab_credits: 7,
+    secrets_manager: 8,
+    flex_offline: 9,
     code_suggestions: 1,
   };
   await sync(
     id,
     Object.fromEntries(Object.keys(enums).map((name) => [name, [{ ...UNITS, purchase_xid: name }]])),
   );
+  const name = client.hasTable('subscription_add_ons')
+    ? '(SELECT name FROM subscription_add_ons WHERE id = subscription_add_on_id)'
+    : 'subscription_add_on_uid';
   const stored = await client.rows(
-    `SELECT purchase_xid, subscription_add_on_uid AS uid, name FROM subscription_add_on_purchases AS purchase
-     JOIN subscription_add_ons ON subscription_add_ons.id = subscription_add_on_id
+    `SELECT purchase_xid, subscription_add_on_uid AS uid, ${name} AS name FROM subscription_add_on_purchases AS purchase
      WHERE namespace_id = $1 ORDER BY purchase.id`,
     [id],
   );
@@ -147,8 +149,7 @@ describe('Duo Pro and Duo Enterprise', () => {
     const enterprise = {
       ...before,
       ...STORED,
-      subscription_add_on_id: await addOnId(client, 3),
-      subscription_add_on_uid: 3,
+      ...(await addOnColumns(client, 3)),
     };
     expect(await purchasesOf(id)).toEqual([{ ...enterprise, updated_at: await timeOf(id) }]);
     await sync(id, { duo_pro: [{ ...UNITS, quantity: 6 }] });

@@ -331,7 +331,8 @@ describe('a lost race with another writer', () => {
       await other.query('BEGIN');
       const { rows } = await other.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
       await other.query(
-        `INSERT INTO gitlab_subscriptions (namespace_id, start_date, seats) VALUES ($1, '2026-01-01', 3)`,
+        `INSERT INTO gitlab_subscriptions (namespace_id, start_date, seats, created_at, updated_at)
+         VALUES ($1, '2026-01-01', 3, now(), now())`,
         [id],
       );
       const answer = client.provision(id, FULL);
@@ -350,7 +351,7 @@ describe('a lost race with another writer', () => {
     }
     expect(await client.snapshot(id)).toMatchObject({
       gitlab_subscriptions: [{ seats: 12, start_date: '2026-01-01', hosted_plan_name_uid: 7 }],
-      gitlab_subscription_histories: [{ seats: 3, hosted_plan_id: null }],
+      gitlab_subscription_histories: [{ seats: 3, hosted_plan_name_uid: null }],
     });
   });
 

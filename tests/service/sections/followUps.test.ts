@@ -50,7 +50,19 @@ const ROWS: Row[] = [
     'a trial is changed',
     premium(),
     { base_product: { trial: true, trial_starts_on: day(-1), trial_ends_on: day(9) } },
-    [],
+    ['index_namespace'],
+  ],
+  [
+    'a paid one without seats is created',
+    undefined,
+    { base_product: { plan_code: 'ultimate' } },
+    ['index_namespace'],
+  ],
+  [
+    'overages are not allowed any more',
+    premium(),
+    { base_product: { contract_overages_allowed: false } },
+    ['index_namespace', 'restricted_access_enabled'],
   ],
   ['a paid, expired one is changed', premium(ENDED), { base_product: { auto_renew: false } }, []],
   ['a paid one ends today', premium(), { base_product: { end_date: day() } }, ['index_namespace']],
@@ -64,7 +76,7 @@ const ROWS: Row[] = [
     'a new term begins',
     premium(ENDED),
     { base_product: { start_date: '2026-01-01', end_date: '2999-01-01' } },
-    ['subscription_renewed', 'index_namespace'],
+    ['subscription_renewed', 'refresh_seats', 'index_namespace'],
   ],
   ['storage changes', undefined, { storage: { additional_purchased_storage_size: 5 } }, []],
   [
@@ -78,6 +90,18 @@ const ROWS: Row[] = [
     undefined,
     { compute_minutes: { extra_shared_runners_minutes_limit: 5 } },
     ['tick_instance_runners', 'refresh_compute_minutes'],
+  ],
+  [
+    'the monthly minutes change beside extra minutes that stay',
+    (id) => client.rows('UPDATE namespaces SET extra_shared_runners_minutes_limit = 0 WHERE id = $1', [id]),
+    { compute_minutes: { shared_runners_minutes_limit: 400, extra_shared_runners_minutes_limit: 0 } },
+    ['tick_instance_runners', 'refresh_compute_minutes'],
+  ],
+  [
+    'the extra minutes are taken away',
+    (id) => client.rows('UPDATE namespaces SET extra_shared_runners_minutes_limit = 5 WHERE id = $1', [id]),
+    { compute_minutes: { extra_shared_runners_minutes_limit: '' } },
+    ['refresh_compute_minutes'],
   ],
   [
     'several add-ons are bought',
@@ -144,10 +168,10 @@ const HALF_REFUSED = {
   base_product: { plan_code: 'premium', seats: 11 },
   storage: { additional_purchased_storage_size: null },
   compute_minutes: { extra_shared_runners_minutes_limit: 5 },
-  add_on_purchases: { duo_pro: [UNITS], future_feature: [], duo_core: [{ ...UNITS, quantity: 'x' }] },
+  add_on_purchases: { duo_pro: [UNITS], future_feature: [UNITS], duo_core: [{ ...UNITS, quantity: 'x' }] },
 };
 const STORAGE = "Namespace limit additional purchased storage size can't be blank";
-const ADD_ONS = "'future_feature' is not a valid name Quantity must be an integer.";
+const ADD_ONS = "'future_feature' is not a valid name Quantity is not a number.";
 
 test('compensate: a 422 names every refused section, writes nothing and leaves no event', async () => {
   const id = await client.createNamespace();

@@ -30,12 +30,12 @@ const ROWS: Row[] = [
   [
     'gitlab_subscription_histories',
     [failed('Gitlab subscription', 'gitlab_subscription_histories'), OK, OK, OK],
-    ['reset_seat_callouts', 'index_namespace'],
+    ['reset_seat_callouts', 'index_namespace', 'restricted_access_enabled'],
   ],
   [
     'namespace_settings', // of contract_overages_allowed, after the subscription and its history
     [failed('Gitlab subscription', 'namespace_settings'), OK, OK, OK],
-    ['reset_seat_callouts', 'index_namespace'],
+    ['reset_seat_callouts', 'index_namespace', 'restricted_access_enabled'],
   ],
   ['namespace_limits', [OK, failed('Namespace limit', 'namespace_limits'), OK, OK], []],
   [
@@ -52,6 +52,7 @@ const ROWS: Row[] = [
 const ALL_EVENTS = [
   'reset_seat_callouts',
   'index_namespace',
+  'restricted_access_enabled',
   'tick_instance_runners',
   'refresh_compute_minutes',
   'refresh_user_assignments',

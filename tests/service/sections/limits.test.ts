@@ -16,6 +16,14 @@ async function sync(id: string, provision: Record<string, unknown>) {
 
 describe('storage', () => {
   const limitsOf = (id: string) => only(client, 'namespace_limits', id);
+  /** The columns of the table that no sync writes. */
+  const UNTOUCHED = {
+    first_enforced_at: null,
+    last_enforced_at: null,
+    last_seat_all_used_seats_notification_at: null,
+    max_number_of_vulnerabilities_per_project: null,
+    pre_enforcement_notification_at: null,
+  };
 
   test('the limits row is built if it is missing', async () => {
     const id = await client.createNamespace();
@@ -25,6 +33,7 @@ describe('storage', () => {
     };
     await sync(id, { storage: sent });
     expect(await limitsOf(id)).toEqual({
+      ...UNTOUCHED,
       namespace_id: id,
       ...sent,
       additional_purchased_storage_size: '1024',
@@ -35,6 +44,7 @@ describe('storage', () => {
     const id = await client.createNamespace();
     await sync(id, { storage: { additional_purchased_storage_ends_on: '2027-01-01' } });
     expect(await limitsOf(id)).toEqual({
+      ...UNTOUCHED,
       namespace_id: id,
       additional_purchased_storage_size: '0',
       additional_purchased_storage_ends_on: '2027-01-01',

@@ -55,7 +55,9 @@ const GITLAB: Row[] = [
   ],
   ['Quantity must be greater than or equal to 1.', ...addOn('duo_pro', { quantity: 0 }), withPro],
   ['Quantity must be greater than or equal to 1.', ...addOn('duo_pro', { quantity: -3 }), withPro],
-  ['Quantity must be an integer.', ...addOn('duo_pro', { ...UNITS, quantity: 'five' })],
+  ['Quantity is not a number.', ...addOn('duo_pro', { ...UNITS, quantity: 'five' })],
+  ["Quantity can't be blank and Quantity is not a number.", ...addOn('duo_pro', { ...UNITS, quantity: '' })],
+  ['Quantity must be an integer.', ...addOn('duo_pro', { ...UNITS, quantity: ' 12 ' })],
   ['Quantity must be an integer.', ...addOn('duo_pro', { ...UNITS, quantity: 1.5 })],
   ["Purchase xid can't be blank.", ...addOn('duo_core', { ...UNITS, purchase_xid: null })],
   [
@@ -67,16 +69,17 @@ const GITLAB: Row[] = [
     ...addOn('duo_pro', { quantity, purchase_xid }),
   ],
   [
-    "Expires on can't be blank, Purchase xid can't be blank, and Started at can't be blank.",
+    "Expires on can't be blank, Started at can't be blank, and Purchase xid can't be blank.",
     ...addOn('duo_pro', { quantity }),
   ],
   [
-    "Expires on can't be blank, Purchase xid can't be blank, and Started at can't be blank. Quantity must be an integer. 'future_feature' is not a valid name",
+    "Expires on can't be blank, Started at can't be blank, and Purchase xid can't be blank. Quantity is not a number. 'future_feature' is not a valid name",
     'add_on_purchases',
-    { duo_pro: [{ quantity }], duo_core: [{ ...UNITS, quantity: 'x' }], future_feature: [] },
+    { duo_pro: [{ quantity }], duo_core: [{ ...UNITS, quantity: 'x' }], future_feature: [UNITS] },
   ],
   ['Subscription add on has already been taken.', ...addOn('duo_pro', UNITS), withProAndEnterprise],
-  ["'future_feature' is not a valid name", 'add_on_purchases', { future_feature: null }],
+  ["'future_feature' is not a valid name", ...addOn('future_feature', { quantity: 1 })],
+  ["'product_analytics' is not a valid name", ...addOn('product_analytics', UNITS)],
 ];
 
 const OURS: Row[] = [
@@ -122,6 +125,7 @@ const OURS: Row[] = [
   ['Expires on must be on or after started on.', ...addOn('duo_pro', { ...UNITS, expires_on: '2025-12-31' })],
   ['Expires on must be on or after started on.', ...addOn('duo_pro', { expires_on: '2025-12-31' }), withPro],
   ["'duo_pro' must be an array of objects", 'add_on_purchases', { duo_pro: 'yes' }],
+  ["'future_feature' must be an array of objects", 'add_on_purchases', { future_feature: 'yes' }],
   ["'duo_pro' must be an array of objects", 'add_on_purchases', { duo_pro: [UNITS, 1] }],
   ['Started at is not a valid date.', ...addOn('duo_pro', { ...UNITS, started_on: '2026-02-30' })],
   ['Expires on is not a valid date.', ...addOn('duo_pro', { ...UNITS, expires_on: 'soon' })],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ServiceClient } from '../../support/client';
-import { day, events, only, planId, seedSubscription, stepTime } from './support/fixtures';
+import { day, events, only, planColumns, seedSubscription, stepTime } from './support/fixtures';
 
 let client: ServiceClient;
 beforeAll(async () => {
@@ -29,8 +29,7 @@ test('a missing subscription is created with 0 seats from today, and without a h
   expect(row).toEqual({
     id: expect.any(String),
     namespace_id: id,
-    hosted_plan_id: await planId(client, 'premium'),
-    hosted_plan_name_uid: 5,
+    ...(await planColumns(client, 'premium')),
     start_date: expect.any(String),
     end_date: null,
     trial_starts_on: null,
@@ -68,8 +67,7 @@ test('a created subscription has every value as sent, max_seats_used too, and no
   await sync(id, sent);
   expect(await subscriptionOf(id)).toMatchObject({
     ...sent,
-    hosted_plan_id: null,
-    hosted_plan_name_uid: null,
+    ...(await planColumns(client, null)),
     max_seats_used_changed_at: null,
     seats_in_use: 0,
     seats_owed: 0,
@@ -86,8 +84,7 @@ test('an update keeps what was not sent and leaves the previous values in one hi
   const now = await timeOf(id);
   expect(await subscriptionOf(id)).toEqual({
     ...before,
-    hosted_plan_id: await planId(client, 'ultimate'),
-    hosted_plan_name_uid: 7,
+    ...(await planColumns(client, 'ultimate')),
     seats: 12,
     auto_renew: false,
     updated_at: now,
@@ -100,8 +97,7 @@ test('an update keeps what was not sent and leaves the previous values in one hi
       gitlab_subscription_created_at: before['created_at'],
       gitlab_subscription_updated_at: before['updated_at'],
       namespace_id: id,
-      hosted_plan_id: before['hosted_plan_id'],
-      hosted_plan_name_uid: 5,
+      ...(await planColumns(client, 'premium')),
       start_date: '2026-01-01',
       end_date: '2999-01-01',
       trial_starts_on: '2025-12-01',
@@ -136,10 +132,7 @@ test('plan_code null is the plan free; without plan_code the plan stays', async 
   await sync(id, { seats: 11 });
   expect(await subscriptionOf(id)).toMatchObject({ hosted_plan_name_uid: 5, seats: 11 });
   await sync(id, { plan_code: null });
-  expect(await subscriptionOf(id)).toMatchObject({
-    hosted_plan_id: await planId(client, 'free'),
-    hosted_plan_name_uid: 2,
-  });
+  expect(await subscriptionOf(id)).toMatchObject(await planColumns(client, 'free'));
 });
 
 test('a changed max_seats_used is stamped; an unchanged one keeps its stamp', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ServiceClient } from '../../support/client';
-import { only, seedSubscription, stepTime } from './support/fixtures';
+import { only, planColumns, seedSubscription, stepTime } from './support/fixtures';
 
 let client: ServiceClient;
 beforeAll(async () => {
@@ -9,7 +9,13 @@ beforeAll(async () => {
 afterAll(() => client.close());
 
 type Values = Record<string, unknown>;
-const STATISTICS = ['seats_in_use', 'max_seats_used', 'seats_owed', 'max_seats_used_changed_at'];
+const STATISTICS = [
+  'seats_in_use',
+  'max_seats_used',
+  'seats_owed',
+  'max_seats_used_changed_at',
+  'last_seat_refresh_at',
+];
 
 /** Syncs a namespace that has a subscription. @returns its seat statistics; `now` stands for the step's time */
 async function statisticsAfter(
@@ -21,11 +27,12 @@ async function statisticsAfter(
   const id = await client.createNamespace();
   const row = await seedSubscription(client, id, plan, stored);
   if (premium) {
-    await client.db.query(
-      `INSERT INTO gitlab_subscription_histories (gitlab_subscription_id, namespace_id, hosted_plan_id, start_date, end_date)
-       SELECT $1, $2, id, $3, $4 FROM plans WHERE name = 'premium'`,
-      [row['id'], id, ...premium],
-    );
+    const [start_date, end_date] = premium;
+    const owner = { gitlab_subscription_id: row['id'], namespace_id: id, start_date, end_date };
+    await client.insert('gitlab_subscription_histories', {
+      ...owner,
+      ...(await planColumns(client, 'premium')),
+    });
   }
   const answer = await client.provision(id, { base_product: sent });
   expect(answer.body).toMatchObject({ status: 'success' });
@@ -41,9 +48,16 @@ const SEEDED = {
   max_seats_used: 9,
   seats_owed: 1,
   max_seats_used_changed_at: '2026-01-05 10:20:30.123456+00',
+  last_seat_refresh_at: '2026-01-06 10:20:30.654321+00',
 };
-/** 8 billable members become the new maximum. */
-const RESET = { seats_in_use: 8, max_seats_used: 8, seats_owed: 0, max_seats_used_changed_at: 'now' };
+/** 8 billable members become the new maximum; GitLab is to count them again. */
+const RESET = {
+  seats_in_use: 8,
+  max_seats_used: 8,
+  seats_owed: 0,
+  max_seats_used_changed_at: 'now',
+  last_seat_refresh_at: null,
+};
 const ENDED = { start_date: '2025-01-01', end_date: '2026-01-01' };
 const NEXT_TERM = { start_date: '2026-01-01', end_date: '2027-01-01' };
 
@@ -68,6 +82,20 @@ describe('seat statistics start over', () => {
   test('when a trial becomes a paid subscription', async () => {
     const trial = { trial: true, trial_starts_on: '2026-01-01', trial_ends_on: '2026-02-01' };
     expect(await statisticsAfter('premium', trial, { trial: false })).toEqual(RESET);
+  });
+
+  test('when trial is sent as null to a subscription that was none', async () => {
+    const stored = { seats: 5, max_seats_used: 12, seats_in_use: 0 };
+    expect(await statisticsAfter('bronze', stored, { trial: null })).toMatchObject({ max_seats_used: 0 });
+  });
+
+  test('when a paid customer who tried Ultimate goes to Free, which owes nothing', async () => {
+    const stored = { seats: 5, seats_in_use: 7, seats_owed: 2 };
+    const sent = { plan_code: 'free' };
+    expect(await statisticsAfter('ultimate_trial_paid_customer', stored, sent)).toMatchObject({
+      max_seats_used: 7,
+      seats_owed: 0,
+    });
   });
 
   test('when the last maximum is older than the start date', async () => {

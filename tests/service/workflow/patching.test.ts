@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
 import { createActivities } from '../../../src/activities';
+import { SchemaCache } from '../../../src/db/gitlabSchema';
 import { createPool } from '../../../src/db/pool';
 import { createMetrics } from '../../../src/metrics/metrics';
 import { ServiceClient } from '../../support/client';
@@ -49,6 +50,8 @@ describe('a step that was added behind patched()', () => {
     const activities = {
       ...createActivities({
         pool,
+        schema: new SchemaCache(pool),
+        ciResets: null,
         policy: 'compensate',
         findSearchAttributes: () => Promise.resolve([]),
         onAnswer: () => undefined,

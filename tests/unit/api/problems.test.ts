@@ -21,6 +21,7 @@ describe('what will pass is a 503 with Retry-After, never a 500', () => {
     ['the run is unknown to a server that lost its data', new WorkflowNotFoundError('x', 'id', undefined)],
     ['PostgreSQL shuts down', postgres('57P01')],
     ['a deadlock', postgres('40P01')],
+    ['GitLab has removed a column', postgres('42703')],
     ['the connection is refused', Object.assign(new Error('x'), { code: 'ECONNREFUSED' })],
   ] as const)('%s', (_name, error) => {
     expect(problemOf(error)).toMatchObject({
@@ -35,7 +36,7 @@ describe('what is wrong with us is a 500 without details', () => {
   test.each([
     ['a bug', new TypeError('x is not a function')],
     ['gRPC: invalid argument', new ServiceError('x', { cause: grpc(3) })],
-    ['PostgreSQL: no such column', postgres('42703')],
+    ['PostgreSQL: a syntax error', postgres('42601')],
   ])('%s', (_name, error) => {
     expect(problemOf(error)).toMatchObject({
       status: 500,

@@ -1,12 +1,21 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import express from 'express';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { calculateJwkThumbprint, decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair } from 'jose';
+import {
+  calculateJwkThumbprint,
+  decodeJwt,
+  decodeProtectedHeader,
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  jwtVerify,
+} from 'jose';
 import { createTokenVerifier } from '../../../src/api/auth/verifyToken';
-import { loadSigningKeys, type SigningKeys } from '../../../src/issuer/keys';
+import { loadSigningKeys, signingSince, type SigningKeys } from '../../../src/issuer/keys';
+import { rotateSigningKeys } from '../../../src/issuer/rotate';
 import { createIssuerRouter } from '../../../src/issuer/router';
 import { signToken } from '../../../src/issuer/token';
 import { closeServer, listen } from './portal';
@@ -29,7 +38,25 @@ async function privateJwk(): Promise<Record<string, unknown>> {
   return { ...(await exportJWK(privateKey)) };
 }
 
+describe('the signing keys', () => {
+  it('are two from the first start: the one that signs, and the one of the first rotation', async () => {
+    const [signing, next] = await loadSigningKeys(dataDir);
+    expect(await rotateSigningKeys(dataDir)).toMatchObject({ kid: next?.kid, retiredKid: signing.kid });
+    const [now, afterwards, retired] = await loadSigningKeys(dataDir);
+    expect([now.kid, retired?.kid]).toEqual([next?.kid, signing.kid]);
+    expect([signing.kid, next?.kid]).not.toContain(afterwards?.kid);
+  });
+});
+
 describe('the signing key', () => {
+  it('has signed since its file was made, or since the last rotation', async () => {
+    await loadSigningKeys(dataDir);
+    await utimes(file, 1_700_000_000, 1_700_000_000);
+    expect(await signingSince(dataDir)).toBe(1_700_000_000_000);
+    await rotateSigningKeys(dataDir, () => 1_800_000_000_000);
+    expect(await signingSince(dataDir)).toBe(1_800_000_000_000);
+  });
+
   it('is RSA 2048 with its thumbprint as kid, and public without any private member', async () => {
     const [key] = await loadSigningKeys(dataDir);
     expect(key.kid).toBe(await calculateJwkThumbprint(key.publicJwk));
@@ -52,7 +79,7 @@ describe('the signing key', () => {
   });
 
   it('is made in a data directory that does not exist yet', async () => {
-    await expect(loadSigningKeys(join(dataDir, 'a', 'b'))).resolves.toHaveLength(1);
+    await expect(loadSigningKeys(join(dataDir, 'a', 'b'))).resolves.toHaveLength(2);
   });
 
   it('is the same for all who start at once', async () => {
@@ -62,11 +89,15 @@ describe('the signing key', () => {
   });
 
   it('may have others beside it: all are published, the first signs', async () => {
-    const [first] = await loadSigningKeys(dataDir);
+    const [first, second] = await loadSigningKeys(dataDir);
     const stored = JSON.parse(await readFile(file, 'utf8'));
     await writeFile(file, JSON.stringify({ keys: [await privateJwk(), ...stored.keys] }));
     const keys = await loadSigningKeys(dataDir);
-    expect(keys.map((key) => key.kid)).toEqual([expect.not.stringMatching(first.kid), first.kid]);
+    expect(keys.map((key) => key.kid)).toEqual([
+      expect.not.stringMatching(first.kid),
+      first.kid,
+      second?.kid,
+    ]);
     const header = decodeProtectedHeader(await signToken(keys, { issuer: 'http://issuer' }));
     expect(header.kid).toBe(keys[0].kid);
   });
@@ -146,10 +177,14 @@ describe('the issuer', () => {
   it('publishes its keys without any private member', async () => {
     const answer = await fetch(`${url}/oauth/discovery/keys`);
     const text = await answer.text();
-    expect(Object.keys(JSON.parse(text).keys[0]).sort()).toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use']);
-    const [stored] = JSON.parse(await readFile(file, 'utf8')).keys;
-    for (const member of PRIVATE_MEMBERS.filter((name) => name in stored)) {
-      expect(text).not.toContain(stored[member]);
+    const published = JSON.parse(text).keys as Record<string, unknown>[];
+    expect(published.map((key) => key['kid'])).toEqual(keys.map(({ kid }) => kid));
+    for (const key of published)
+      expect(Object.keys(key).sort()).toEqual(['alg', 'e', 'kid', 'kty', 'n', 'use']);
+    for (const stored of JSON.parse(await readFile(file, 'utf8')).keys) {
+      for (const member of PRIVATE_MEMBERS.filter((name) => name in stored)) {
+        expect(text).not.toContain(stored[member]);
+      }
     }
   });
 
@@ -163,12 +198,28 @@ describe('the issuer', () => {
     const verify = createTokenVerifier({ portalUrl: url, now: () => now });
     const token = await signToken(keys, { issuer: url, expiresInSeconds: 10, now: () => now });
     await verify(token);
-    now += 10_000;
-    await expect(verify(token)).rejects.toMatchObject({ reason: 'ERR_JWT_EXPIRED' });
+    now += 10_000 - 5_000 + 30_000; // from iat on, and a verifier tolerates 30 s
+    await expect(verify(token)).rejects.toMatchObject({ reason: 'expired' });
+  });
+
+  it.each([-10, 10])('signs tokens that a verifier accepts whose clock is %d s off', async (seconds) => {
+    const verify = createTokenVerifier({ portalUrl: url, now: () => Date.now() + seconds * 1000 });
+    await expect(verify(await signToken(keys, { issuer: url }))).resolves.toBeUndefined();
+  });
+
+  it('signs tokens that even a verifier without any tolerance accepts whose clock is 4 s behind', async () => {
+    const { payload } = await jwtVerify(
+      await signToken(keys, { issuer: url }),
+      await importJWK(keys[0].publicJwk, 'RS256'),
+      {
+        currentDate: new Date(Date.now() - 4_000),
+      },
+    );
+    expect(payload.iat).toBe(payload.nbf);
   });
 });
 
-it('a token has every claim of the contract, lasts 300 seconds, and is never the same twice', async () => {
+it('a token has every claim of the contract, is 5 seconds old, lasts 300, and is never the same twice', async () => {
   const keys = await loadSigningKeys(dataDir);
   const options = { issuer: 'http://issuer', now: () => 1_770_000_000_999 };
   const [one, two] = await Promise.all([signToken(keys, options), signToken(keys, options)]);
@@ -177,9 +228,9 @@ it('a token has every claim of the contract, lasts 300 seconds, and is never the
     iss: 'http://issuer',
     sub: 'customers-dot-internal-api',
     aud: 'gitlab-subscriptions',
-    iat: 1_770_000_000,
-    nbf: 1_770_000_000,
-    exp: 1_770_000_300,
+    iat: 1_769_999_995,
+    nbf: 1_769_999_995,
+    exp: 1_770_000_295,
     jti: expect.stringMatching(/^[\da-f-]{36}$/),
   });
   expect(decodeJwt(two).jti).not.toBe(decodeJwt(one).jti);

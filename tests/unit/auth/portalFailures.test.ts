@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
+import type { PortalUnavailable } from '../../../src/api/auth/errors';
 import { createTokenVerifier, type VerifyToken } from '../../../src/api/auth/verifyToken';
 import { claims, discoveryOf, json, makeKey, sign, startPortal } from './portal';
 import { DISCOVERY, KEYS, type Answer, type ScriptedPortal, type TestKey } from './portal';
@@ -99,11 +100,72 @@ describe('503 when', () => {
     expect(asked).toEqual(['https://portal.example/.well-known/openid-configuration']);
   });
 
-  it.each([[{ keys: [1] }], [{ keys: [{ kid: 'no type' }] }], [{ keys: {} }]])(
-    'the key set is %j',
-    async (document) => {
-      portal.answers[KEYS] = json(document);
-      await expect(verify(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
-    },
-  );
+  it.each([[{ keys: {} }], [{ keys: null }], [{}], [[]], [null]])('the key set is %j', async (document) => {
+    portal.answers[KEYS] = json(document);
+    await expect(verify(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+  });
+});
+
+describe('what a list holds besides is ignored, as RFC 7517 section 5 says:', () => {
+  const ODD = [null, 5, 'key', [], {}, { kid: 'no type' }, { kty: 5, kid: 'x' }, { kty: 'RSA', kid: 5 }];
+  const ODDER = [
+    { kty: 'RSA', kid: 'current', alg: 5 },
+    { kty: 'RSA', kid: 'current', use: {} },
+    { kty: 'RSA', kid: 'current' },
+    { kty: 'future', kid: 'current' },
+    { kty: 'RSA', kid: null, n: 1, e: 2 },
+  ];
+
+  it.each([...ODD, ...ODDER].map((entry) => [entry]))('%j beside a key', async (entry) => {
+    portal.answers[KEYS] = json({ keys: [entry, key.publicJwk, entry] });
+    await expect(verify(token)).resolves.toBeUndefined();
+  });
+
+  it.each([...ODD].map((entry) => [entry]))('a set of %j alone has no key: 401', async (entry) => {
+    portal.answers[KEYS] = json({ keys: [entry] });
+    await expect(verify(token)).rejects.toMatchObject({ reason: 'unknown_kid', kid: 'current' });
+  });
+
+  it('odd algorithms in discovery beside ours', async () => {
+    const list = [null, 5, {}, ['RS256'], 'future', 'RS256'];
+    const document = { ...discoveryOf(portal.url), id_token_signing_alg_values_supported: list };
+    portal.answers[DISCOVERY] = json(document);
+    await expect(verify(token)).resolves.toBeUndefined();
+    portal.answers[DISCOVERY] = json({
+      ...document,
+      id_token_signing_alg_values_supported: [['RS256'], null],
+    });
+    const fresh = createTokenVerifier({ portalUrl: portal.url });
+    await expect(fresh(token)).rejects.toMatchObject({ reason: 'wrong_algorithm' });
+  });
+});
+
+describe('a failure says what could not be had and why', () => {
+  const failureOf = (verifyWith: VerifyToken) =>
+    verifyWith(token).catch((error: PortalUnavailable) => error) as Promise<PortalUnavailable>;
+
+  it.each<[string, () => void, RegExp]>([
+    ['a status', () => (portal.answers[DISCOVERY] = json({}, 502)), /openid-configuration answered 502$/],
+    ['no JSON', () => (portal.answers[KEYS] = text('<html>')), /\/keys did not answer with JSON$/],
+    ['no answer', () => (portal.answers[KEYS] = () => {}), /\/keys gave no answer within 200 ms$/],
+    [
+      'a closed connection',
+      () => (portal.answers[KEYS] = (res) => res.destroy()),
+      /\/keys cannot be reached: \S/,
+    ],
+  ])('%s', async (_what, spoil, reason) => {
+    spoil();
+    expect((await failureOf(verify)).reason).toMatch(reason);
+  });
+
+  it('never with user and password of the URL', async () => {
+    const { port } = new URL(portal.url);
+    for (const url of [`http://user:se@cret@127.0.0.1:${port}`, 'http://user:secret@127.0.0.1:1']) {
+      const error = await failureOf(createTokenVerifier({ portalUrl: url }));
+      expect(error.reason).toMatch(
+        /^http:\/\/127\.0\.0\.1:\d+\/\.well-known\/openid-configuration cannot be reached: /,
+      );
+      expect(error.message).not.toMatch(/user|cret/);
+    }
+  });
 });

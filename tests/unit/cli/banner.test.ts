@@ -3,6 +3,7 @@ import { banner } from '../../../src/cli/banner';
 
 const SERVICE = {
   apiUrl: 'http://127.0.0.1:3000',
+  adminUrl: null,
   customersDotUrl: null,
   workerUrl: null,
   uiUrl: null,
@@ -23,4 +24,10 @@ test('a password that is configured is never shown', () => {
   const text = banner({ ...SERVICE, auditReader }, '/data', true);
   expect(text).toContain('http://127.0.0.1:3000/namespaces');
   expect(text).not.toContain('configured');
+});
+
+test('the audit pages are shown where they are served', () => {
+  const text = banner({ ...SERVICE, adminUrl: 'http://127.0.0.1:3003' }, '/data', true);
+  expect(text).toContain('Admin        http://127.0.0.1:3003');
+  expect(text).toContain('http://127.0.0.1:3003/namespaces/demo-group');
 });

@@ -33,6 +33,8 @@ describe('the configuration', () => {
   test.each([
     ['PORT', 'eighty'],
     ['PORT', '70000'],
+    ['ADMIN_PORT', 'secret'],
+    ['ADMIN_PORT', '3000'],
     ['CUSTOMERS_DOT_PORT', '1e3'],
     ['GITLAB_DATABASE_URL', 'mysql://u:secret@h/db'],
     ['CUSTOMERS_DOT_DATABASE_URL', 'secret nonsense'],

@@ -24,14 +24,18 @@ const EXPECTED: [string, string, string][] = [
   ['28000', '28000', 'transient'],
   ['28P01', '28P01', 'transient'],
   ['3D000', '3D000', 'transient'],
-  ['none', '42P01', 'bug'],
-  ['none', '42501', 'bug'],
+  ['23502', '23502', 'schema'],
+  ['42P01', '42P01', 'schema'],
+  ['42703', '42703', 'schema'],
+  ['42501', '42501', 'schema'],
+  ['2F002', '2F002', 'schema'],
+  ['none', '42601', 'bug'],
   ['none', '25P02', 'bug'],
   ['none', 'P0002', 'bug'],
   ['none', 'XX000', 'bug'],
 ];
 
-describe('a database error is refused, transient or a bug by its SQLSTATE', () => {
+describe('a database error is refused, transient, a changed schema or a bug by its SQLSTATE', () => {
   test.each(EXPECTED)('entry %s: %s is %s', (_entry, sqlState, errorClass) => {
     expect(classOfSqlState(sqlState)).toBe(errorClass);
   });

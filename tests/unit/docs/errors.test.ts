@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { TOKEN_REFUSALS } from '../../../src/api/auth/errors';
+import { judge } from '../../../src/cdot/verdict';
 import { SQLSTATE_CLASSES } from '../../../src/db/sqlState';
 import { FAILURE } from '../../../src/domain/failures';
 
@@ -33,6 +35,20 @@ describe('docs/errors.md and the sources list the same', () => {
     expect(matches(set, /'(\w+)'/g)).toContain('ECONNREFUSED');
   });
 
+  test('reasons why a token is refused', () => {
+    expect(codesOf('Why a token is refused')).toEqual([...TOKEN_REFUSALS].sort());
+  });
+
+  test('answers that are final for CustomersDot, and no other is, whatever it holds', () => {
+    const bodies = ['success', 'error', 'skipped'].map((status) => ({ status, message: 'x', payload: {} }));
+    const isFinal = (status: number) =>
+      bodies.some((body) => judge({ ...ANSWER, status, body, kept: body }, 0).retry === 'no');
+    const statuses = Array.from({ length: 500 }, (_, index) => 100 + index);
+    expect(codesOf('What is final, and why the same request can never succeed')).toEqual(
+      statuses.filter(isFinal).map(String),
+    );
+  });
+
   test('codes of error classes', () => {
     const documented = [
       ...codesOf('Errors of the start and of commands'),
@@ -41,6 +57,8 @@ describe('docs/errors.md and the sources list the same', () => {
     expect(documented.sort()).toEqual(codesOfClasses().sort());
   });
 });
+
+const ANSWER = { kind: 'answer', retryAfter: null, workflowId: null, runId: null, runUrl: null } as const;
 
 /** Every `code` with its statuses, from the places that make answers. */
 function answersOfTheApi(): Record<string, string[]> {

@@ -1,12 +1,21 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
+import { observeCiResets } from '../../../src/metrics/ciResets';
 import { createMetrics } from '../../../src/metrics/metrics';
+import { observeOutbox } from '../../../src/metrics/outbox';
 import { observeQueue } from '../../../src/metrics/queue';
+import { observeRuns } from '../../../src/metrics/runs';
+import { observeSigningKey } from '../../../src/metrics/signingKey';
 
 test('docs/metrics.md and the registry list the same metrics, types and labels', async () => {
   const metrics = createMetrics();
-  observeQueue(metrics, () => Promise.reject(new Error('not asked')));
+  const away = () => Promise.reject(new Error('not asked'));
+  observeQueue(metrics, away);
+  observeRuns(metrics, away, away);
+  observeCiResets(metrics, away);
+  observeOutbox(metrics, away);
+  observeSigningKey(metrics, away);
   const registered = (await metrics.registry.getMetricsAsJSON())
     .filter(({ name }) => !/^(process|nodejs)_/.test(name))
     .map(({ name, type }) => {

@@ -1,17 +1,17 @@
 import type { AddOnValue } from '../../../src/domain/addOnInput';
 import { planAddOnPurchases } from '../../../src/domain/addOnPurchases';
+import { ADD_ONS } from '../../../src/domain/addOns';
 import type { AddOnPlan, AddOnPurchaseRow, AddOnState } from '../../../src/domain/addOnState';
 
 /** What a new purchase needs. */
 export const FULL = { quantity: 5, started_on: '2026-01-01', expires_on: '2027-01-01', purchase_xid: 'A-1' };
 
-/** A stored purchase with the values of FULL; the ids are the enum times 10 (add-on) and times 100 (row). */
-export function purchase(add_on: number, values: Partial<AddOnPurchaseRow> = {}): AddOnPurchaseRow {
+/** A stored purchase with the values of FULL; the ids are the number times 10 (add-on) and times 100 (row). */
+export function purchase(uid: number, values: Partial<AddOnPurchaseRow> = {}): AddOnPurchaseRow {
   return {
-    id: String(add_on * 100),
-    subscription_add_on_id: String(add_on * 10),
-    subscription_add_on_uid: add_on,
-    add_on,
+    id: String(uid * 100),
+    subscription_add_on_id: String(uid * 10),
+    subscription_add_on_uid: uid,
     quantity: 5,
     started_at: '2026-01-01',
     expires_on: '2027-01-01',
@@ -26,8 +26,8 @@ export function addOnState(purchases: AddOnPurchaseRow[] = [], values: Partial<A
   return {
     namespace: { id: '9', type: 'Group', organization_id: '1' },
     purchases,
-    addOnIds: new Map([1, 2, 3, 4, 5, 6, 7].map((addOn) => [addOn, String(addOn * 10)])),
-    duo_nano_features_enabled: undefined,
+    addOnIds: new Map(ADD_ONS.map(({ uid }) => [uid, String(uid * 10)])),
+    settings: null,
     ...values,
   };
 }

@@ -17,14 +17,27 @@ describe('messages of one add-on (contract 4.5)', () => {
   test.each<[AddOnElement, string]>([
     [{ quantity: 1.5 }, 'Quantity must be an integer.'],
     [{ quantity: '1.5' }, 'Quantity must be an integer.'],
-    [{ quantity: 'abc' }, 'Quantity must be an integer.'],
-    [{ quantity: '' }, 'Quantity must be an integer.'],
-    [{ quantity: true }, 'Quantity must be an integer.'],
-    [{ quantity: {} }, 'Quantity must be an integer.'],
+    [{ quantity: '1e3' }, 'Quantity must be an integer.'],
+    [{ quantity: ' 12 ' }, 'Quantity must be an integer.'],
+    [{ quantity: '1_000' }, 'Quantity must be an integer.'],
+    [{ quantity: '12\n' }, 'Quantity must be an integer.'],
+    [{ quantity: '.5' }, 'Quantity must be an integer.'],
+    [{ quantity: 'abc' }, 'Quantity is not a number.'],
+    [{ quantity: '12abc' }, 'Quantity is not a number.'],
+    [{ quantity: '0x1A' }, 'Quantity is not a number.'],
+    [{ quantity: 'e5' }, 'Quantity is not a number.'],
+    [{ quantity: '1__0' }, 'Quantity is not a number.'],
+    [{ quantity: '\u00a012' }, 'Quantity is not a number.'],
+    [{ quantity: '\uff11' }, 'Quantity is not a number.'],
+    [{ quantity: true }, 'Quantity is not a number.'],
+    [{ quantity: {} }, 'Quantity is not a number.'],
+    [{ quantity: '' }, "Quantity can't be blank and Quantity is not a number."],
+    [{ quantity: ' \u0085' }, "Quantity can't be blank and Quantity is not a number."],
     [{ quantity: 2147483648 }, 'Quantity must be less than or equal to 2147483647.'],
     [{ quantity: '99999999999999999999' }, 'Quantity must be less than or equal to 2147483647.'],
     [{ purchase_xid: '' }, "Purchase xid can't be blank."],
     [{ purchase_xid: '  ' }, "Purchase xid can't be blank."],
+    [{ purchase_xid: '\u0085\u00a0\u3000' }, "Purchase xid can't be blank."],
     [{ purchase_xid: 'x'.repeat(256) }, 'Purchase xid is too long (maximum is 255 characters).'],
     [{ purchase_xid: {} }, 'Purchase xid is invalid.'],
     [{ started_on: '' }, "Started at can't be blank."],
@@ -85,22 +98,51 @@ describe('messages of one add-on (contract 4.5)', () => {
     );
   });
 
-  test('several errors: one sentence in alphabetical order of the field', () => {
+  test('several errors: one sentence in the order in which GitLab judges the fields', () => {
     const wrong = { quantity: 1.5, trial: 'x', purchase_xid: '', started_on: 'soon' };
     expect(messageFor({ duo_core: [wrong] })).toBe(
-      "Expires on can't be blank, Purchase xid can't be blank, Quantity must be an integer, " +
-        'Started at is not a valid date, and Trial must be true or false.',
+      "Expires on can't be blank, Started at is not a valid date, Quantity must be an integer, " +
+        "Purchase xid can't be blank, and Trial must be true or false.",
     );
+    expect(messageFor({ duo_core: [{ quantity: 5 }] })).toBe(
+      "Expires on can't be blank, Started at can't be blank, and Purchase xid can't be blank.",
+    );
+  });
+
+  test('a character that only JavaScript takes for white space is a value', () => {
+    expect(messageFor({ duo_core: [{ ...FULL, purchase_xid: '\ufeff' }] })).toBeUndefined();
   });
 });
 
 describe('messages of the section (contract 4.5)', () => {
-  test.each<[AddOnValue]>([[null], [[]], [[{}]], [[FULL]], ['x']])(
-    'an unknown add-on is refused, also with %j',
+  test.each<[AddOnValue]>([[[FULL]], [[{ quantity: 1 }]], [[{ quantity: '12abc' }]]])(
+    'an unknown add-on that asks for units is refused: %j',
     (value) => {
       expect(messageFor({ future_feature: value })).toBe("'future_feature' is not a valid name");
     },
   );
+
+  test.each<[AddOnValue]>([
+    [null],
+    [[]],
+    [[{}]],
+    [[{ quantity: 0 }]],
+    [[{ quantity: -1 }]],
+    [[{ expires_on: '2026-01-01' }]],
+    [[{ quantity: 0 }, FULL]],
+  ])('an unknown add-on that asks for none is nothing to do: %j', (value) => {
+    const plan = planFor({ future_feature: value, duo_core: [FULL] });
+    expect(plan.messages).toEqual([]);
+    expect(plan.writes).toHaveLength(1);
+  });
+
+  test('after twenty unknown names the others are counted', () => {
+    const names = Array.from({ length: 53 }, (_, n) => `feature_${n}`);
+    const sent = Object.fromEntries(names.map((name) => [name, [FULL]]));
+    const message = messageFor({ ...sent, duo_core: [{ ...FULL, trial: 'x' }] }) ?? '';
+    expect(message.match(/is not a valid name/g)).toHaveLength(20);
+    expect(message).toMatch(/'feature_19' is not a valid name and 33 more Trial must be true or false\.$/);
+  });
 
   test.each(['__proto__', 'constructor', 'toString', ''])('%j is no add-on', (name) => {
     const sent = Object.fromEntries([[name, [FULL]]]);
@@ -117,13 +159,13 @@ describe('messages of the section (contract 4.5)', () => {
   test('add-ons in request order, joined by one space, in one string', () => {
     const sent = {
       gitlab_credits: [{ ...FULL, trial: 'x' }],
-      future_feature: [],
+      future_feature: [FULL],
       duo_core: 'x',
       duo_amazon_q: [{ ...FULL, quantity: 'x', expires_on: '' }],
     };
     expect(planFor(sent).messages).toEqual([
       "Trial must be true or false. 'future_feature' is not a valid name 'duo_core' must be an array of objects " +
-        "Expires on can't be blank and Quantity must be an integer.",
+        "Expires on can't be blank and Quantity is not a number.",
     ]);
   });
 
@@ -136,7 +178,7 @@ describe('messages of the section (contract 4.5)', () => {
         duo_core: [{ ...FULL, trial: 'x' }],
         duo_pro: [FULL],
         gitlab_credits: [{ ...FULL, quantity: 0.5 }],
-        product_analytics: [{ ...FULL, purchase_xid: '' }],
+        secrets_manager: [{ ...FULL, purchase_xid: '' }],
       };
       expect(planAddOnPurchases(sent, user)).toMatchObject({
         messages: [
@@ -149,7 +191,7 @@ describe('messages of the section (contract 4.5)', () => {
     });
 
     test('is alone the whole message', () => {
-      expect(planAddOnPurchases({ duo_pro: [FULL], duo_core: [FULL] }, user)).toEqual({
+      expect(planAddOnPurchases({ duo_pro: [FULL], duo_core: [FULL] }, user)).toMatchObject({
         messages: ['Namespace is invalid.'],
         writes: [],
         followUps: [],
@@ -163,7 +205,7 @@ describe('messages of the section (contract 4.5)', () => {
   });
 
   test('valid names keep their writes and follow-ups beside refused ones', () => {
-    const plan = planFor({ future_feature: [], duo_core: [FULL] });
+    const plan = planFor({ future_feature: [FULL], duo_core: [FULL] });
     expect(plan.messages).toHaveLength(1);
     expect(plan.writes).toHaveLength(1);
     expect(plan.followUps).toHaveLength(1);

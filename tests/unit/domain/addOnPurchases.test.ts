@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { addOnDescription } from '../../../src/domain/addOnNames';
+import fc from 'fast-check';
+import { ADD_ONS } from '../../../src/domain/addOns';
 import { planAddOnPurchases } from '../../../src/domain/addOnPurchases';
+import type { AddOnMemory, AddOnPlan, AddOnPurchaseRow } from '../../../src/domain/addOnState';
 import { addOnState, FULL, planFor, purchase } from './addOnFixtures';
-import { events } from './subscriptionFixtures';
+import { events, settings } from './subscriptionFixtures';
 
 const NOTHING = { messages: [], writes: [], followUps: [], missingAddOns: [] };
 const table = 'subscription_add_on_purchases';
@@ -17,14 +19,15 @@ describe('create (rule 5)', () => {
   test.each<[string, number]>([
     ['duo_pro', 1],
     ['code_suggestions', 1],
-    ['product_analytics', 2],
     ['duo_enterprise', 3],
     ['duo_amazon_q', 4],
     ['duo_core', 5],
     ['self_hosted_dap', 6],
     ['gitlab_credits', 7],
+    ['secrets_manager', 8],
+    ['flex_offline', 9],
   ])('%s is stored as %d', (name, addOn) => {
-    expect(planFor({ [name]: [FULL] })).toEqual({
+    expect(planFor({ [name]: [FULL] })).toMatchObject({
       messages: [],
       writes: [
         {
@@ -48,9 +51,18 @@ describe('create (rule 5)', () => {
     });
   });
 
+  test('every add-on of the list can be bought by each of its names', () => {
+    for (const { uid, names } of ADD_ONS) {
+      for (const name of names)
+        expect(planFor({ [name]: [FULL] }).writes).toMatchObject([
+          { values: { subscription_add_on_uid: uid } },
+        ]);
+    }
+  });
+
   test('reads strings as the coercions do', () => {
     const sent = {
-      quantity: ' 1_0 ',
+      quantity: '+10',
       started_on: '20260101',
       expires_on: '2027-01-01T00:00:00Z',
       purchase_xid: 7,
@@ -73,12 +85,17 @@ describe('create (rule 5)', () => {
   test('a missing add-on is listed and has a description (rule 10)', () => {
     const plan = planAddOnPurchases({ duo_core: [FULL] }, addOnState([], { addOnIds: new Map() }));
     expect(plan.missingAddOns).toEqual([5]);
-    for (const addOn of [1, 2, 3, 4, 5, 6, 7]) expect(addOnDescription(addOn)).toMatch(/^Add-on for .*\.$/);
   });
 
   test('only the add-ons of valid names are listed as missing', () => {
     const sent = { duo_core: [{ ...FULL, quantity: 'x' }], gitlab_credits: [FULL] };
     expect(planAddOnPurchases(sent, addOnState([], { addOnIds: new Map() })).missingAddOns).toEqual([7]);
+  });
+
+  test('where GitLab has no list of add-ons any more, none is missing and no id is written', () => {
+    const plan = planAddOnPurchases({ duo_core: [FULL] }, addOnState([], { addOnIds: null }));
+    expect(plan.missingAddOns).toEqual([]);
+    expect(plan.writes[0]?.values).not.toHaveProperty('subscription_add_on_id');
   });
 });
 
@@ -86,7 +103,7 @@ describe('what is skipped', () => {
   test.each([[null], [[]], [[{}]], [[{ quantity: null }, { trial: null, started_on: null }]]])(
     'a name with %j does nothing at all (rule 1)',
     (value) => {
-      expect(planFor({ duo_enterprise: value }, [purchase(3)])).toEqual(NOTHING);
+      expect(planFor({ duo_enterprise: value }, [purchase(3)])).toMatchObject(NOTHING);
     },
   );
 
@@ -151,13 +168,19 @@ describe('update (rules 5, 6, 8)', () => {
     });
   });
 
-  test('a uid that is not the enum is put right', () => {
-    const row = purchase(5, { subscription_add_on_uid: null });
-    expect(updates(planFor({ duo_core: [FULL] }, [row]))).toEqual({ '500': { subscription_add_on_uid: 5 } });
-  });
+  test.each([null, '99999'])(
+    'a row whose id is %j is found by its number; the id is written along with a change',
+    (subscription_add_on_id) => {
+      const row = purchase(5, { subscription_add_on_id });
+      expect(updates(planFor({ duo_core: [FULL] }, [row]))).toEqual({});
+      expect(updates(planFor({ duo_core: [{ quantity: 6 }] }, [row]))).toEqual({
+        '500': { quantity: 6, subscription_add_on_id: '50' },
+      });
+    },
+  );
 
   test('a name that is absent changes nothing, even if its row is odd (rule 7)', () => {
-    const odd = purchase(2, { subscription_add_on_uid: null });
+    const odd = purchase(2, { subscription_add_on_id: null });
     expect(updates(planFor({ duo_core: [FULL] }, [odd, purchase(5)]))).toEqual({});
   });
 
@@ -252,13 +275,13 @@ describe('names go in request order, each on the rows that the earlier ones leav
 });
 
 describe('Duo Core is switched on (rule 9)', () => {
-  const settings = {
+  const switchedOn = {
     table: 'namespace_settings',
     key: { namespace_id: '9' },
     values: { duo_nano_features_enabled: true },
   };
   const sent = { duo_core: [{ ...FULL, new_subscription: true }] };
-  const unchosen = { duo_nano_features_enabled: null };
+  const unchosen = { settings: settings() };
 
   test.each([true, 1, 'true', 'yes', 'on'])(
     'by new_subscription %j where nobody chose',
@@ -267,17 +290,36 @@ describe('Duo Core is switched on (rule 9)', () => {
         { duo_core: [{ ...FULL, new_subscription }] },
         addOnState([], unchosen),
       );
-      expect(plan.writes.at(-1)).toEqual(settings);
+      expect(plan.writes.at(-1)).toEqual(switchedOn);
       expect(events(plan)).toEqual(['refresh_user_assignments', 'duo_core_enabled']);
     },
   );
 
   test('by an update, too, also one that is stored already', () => {
-    expect(planAddOnPurchases(sent, addOnState([purchase(5)], unchosen)).writes).toEqual([settings]);
+    expect(planAddOnPurchases(sent, addOnState([purchase(5)], unchosen)).writes).toEqual([switchedOn]);
   });
 
-  test.each([true, false, undefined])('but never over a stored %p', (duo_nano_features_enabled) => {
-    const plan = planAddOnPurchases(sent, addOnState([], { duo_nano_features_enabled }));
+  test('with what every write of the settings brings along', () => {
+    const before = settings({ seat_control: 2, new_user_signups_cap: 5 });
+    const plan = planAddOnPurchases(sent, addOnState([], { settings: before }));
+    expect(plan.writes.at(-1)?.values).toEqual({
+      duo_nano_features_enabled: true,
+      new_user_signups_cap: null,
+      prevent_sharing_groups_outside_hierarchy: true,
+    });
+    const capped = settings({ seat_control: 1, new_user_signups_cap: 5 });
+    expect(planAddOnPurchases(sent, addOnState([], { settings: capped })).writes.at(-1)?.values).toEqual({
+      duo_nano_features_enabled: true,
+      prevent_sharing_groups_outside_hierarchy: true,
+    });
+  });
+
+  test.each([
+    ['a stored true', settings({ duo_nano_features_enabled: true })],
+    ['a stored false', settings({ duo_nano_features_enabled: false })],
+    ['nothing, without a settings row', null],
+  ])('but never over %s', (_case, before) => {
+    const plan = planAddOnPurchases(sent, addOnState([], { settings: before }));
     expect(plan.writes.map((write) => write.table)).toEqual([table]);
     expect(events(plan)).toEqual(['refresh_user_assignments']);
   });
@@ -294,7 +336,83 @@ describe('Duo Core is switched on (rule 9)', () => {
       { duo_core: [{ ...FULL, new_subscription: true, trial: 'x' }] },
       { duo_pro: [{ ...FULL, new_subscription: true }] },
     ]) {
-      expect(planAddOnPurchases(other, addOnState([], unchosen)).writes).not.toContainEqual(settings);
+      expect(planAddOnPurchases(other, addOnState([], unchosen)).writes).not.toContainEqual(switchedOn);
     }
+  });
+});
+
+describe('the same sync again (contract 5)', () => {
+  /** Applies what is sent until nothing changes by the rules of a repeat. @returns the rows and plans of each time */
+  function applyTwice(sent: Parameters<typeof planAddOnPurchases>[0], purchases: AddOnPurchaseRow[]) {
+    const first = planAddOnPurchases(sent, addOnState(purchases));
+    const rows = stored(first, purchases);
+    return { rows, again: planAddOnPurchases(sent, addOnState(rows), first.memory as AddOnMemory) };
+  }
+
+  function stored({ writes }: AddOnPlan, purchases: AddOnPurchaseRow[]): AddOnPurchaseRow[] {
+    const rows = purchases.map((row) => ({
+      ...row,
+      ...writes.find(({ key }) => key?.['id'] === row.id)?.values,
+    }));
+    const made = writes.filter(({ key, table: of }) => key === null && of === table);
+    return [...rows, ...made.map(({ values }, n) => ({ id: `new ${n}`, ...values }))] as AddOnPurchaseRow[];
+  }
+
+  test('finds the row that a later name has re-pointed, and makes no second one', () => {
+    const sent = { code_suggestions: [FULL], duo_enterprise: [{ ...FULL, quantity: 2 }] };
+    const { rows, again } = applyTwice(sent, []);
+    expect(rows).toMatchObject([{ subscription_add_on_uid: 3, quantity: 2 }]);
+    expect(again).toMatchObject({ messages: [], writes: [], followUps: [] });
+    expect(planAddOnPurchases(sent, addOnState(rows)).writes).not.toEqual([]);
+  });
+
+  test('refuses again what was refused, though its row is there by now', () => {
+    const sent = { duo_pro: [{ quantity: 5, trial: true }], code_suggestions: [FULL] };
+    const { again } = applyTwice(sent, []);
+    expect(again).toMatchObject({
+      messages: ["Expires on can't be blank, Started at can't be blank, and Purchase xid can't be blank."],
+      writes: [],
+      followUps: [],
+    });
+  });
+
+  test('is applied to what another writer has changed since', () => {
+    const sent = { duo_core: [FULL] };
+    const first = planAddOnPurchases(sent, addOnState([]));
+    const changed = stored(first, []).map((row) => ({ ...row, quantity: 9 }));
+    const again = planAddOnPurchases(sent, addOnState(changed), first.memory as AddOnMemory);
+    expect(again.writes).toMatchObject([{ values: { quantity: 5 } }]);
+  });
+
+  test('leaves exactly the rows of the first time, whatever was sent and stored', () => {
+    const element = fc.record(
+      {
+        quantity: fc.integer({ min: -1, max: 3 }),
+        started_on: fc.constant('2026-01-01'),
+        expires_on: fc.constantFrom('2026-06-01', '2027-01-01'),
+        purchase_xid: fc.constantFrom('A', 'B'),
+        trial: fc.boolean(),
+      },
+      { requiredKeys: [] },
+    );
+    const name = fc.constantFrom('duo_pro', 'code_suggestions', 'duo_enterprise', 'duo_core', 'unknown');
+    fc.assert(
+      fc.property(
+        fc.dictionary(name, fc.array(element, { maxLength: 2 })),
+        fc.subarray([1, 3, 5]),
+        (sent, uids) => {
+          const { rows, again } = applyTwice(
+            sent,
+            uids.map((uid) => purchase(uid)),
+          );
+          expect(again).toMatchObject({ writes: [], followUps: [] });
+          expect(again.messages).toEqual(
+            planAddOnPurchases(sent, addOnState(uids.map((uid) => purchase(uid)))).messages,
+          );
+          expect(rows).toHaveLength(new Set(rows.map((row) => row.subscription_add_on_uid)).size);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
   });
 });

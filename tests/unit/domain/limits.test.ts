@@ -95,7 +95,7 @@ describe('compute minutes (contract 4.3)', () => {
       extra_shared_runners_minutes_limit: 50,
       ...notified,
     };
-    return { namespace, monthlyUsage: { id: '3', notification_level: 30 }, ...values };
+    return { namespace, monthlyUsages: [{ id: '3', notification_level: 30 }], ...values };
   }
 
   test('a changed limit is written and opens the current month again', () => {
@@ -128,10 +128,10 @@ describe('compute minutes (contract 4.3)', () => {
     expect(events(plan)).toEqual(['tick_instance_runners', 'refresh_compute_minutes']);
   });
 
-  test('extra minutes of null are stored as NULL and clear no notifications', () => {
+  test('extra minutes of null are stored as NULL, clear no notifications and tick no runner', () => {
     const plan = planComputeMinutes({ extra_shared_runners_minutes_limit: null }, stateWith());
     expect(plan.writes[0]?.values).toEqual({ extra_shared_runners_minutes_limit: null });
-    expect(events(plan)).toEqual(['tick_instance_runners', 'refresh_compute_minutes']);
+    expect(events(plan)).toEqual(['refresh_compute_minutes']);
   });
 
   test('shared minutes of null are stored as NULL', () => {
@@ -139,11 +139,11 @@ describe('compute minutes (contract 4.3)', () => {
     expect(plan.writes[0]?.values).toEqual({ shared_runners_minutes_limit: null });
   });
 
-  test('another limit changed beside extra minutes as stored clears the notifications, but ticks no runner', () => {
+  test('another limit changed beside extra minutes as stored clears the notifications and ticks the runners', () => {
     const attrs = { shared_runners_minutes_limit: 1000, extra_shared_runners_minutes_limit: 50 };
     const plan = planComputeMinutes(attrs, stateWith());
     expect(plan.writes[0]?.values).toMatchObject({ last_ci_minutes_notification_at: null });
-    expect(events(plan)).toEqual(['refresh_compute_minutes']);
+    expect(events(plan)).toEqual(['tick_instance_runners', 'refresh_compute_minutes']);
   });
 
   test('a re-send of what is stored has no effect', () => {
@@ -151,9 +151,25 @@ describe('compute minutes (contract 4.3)', () => {
     expect(planComputeMinutes(attrs, stateWith())).toEqual(NOTHING);
   });
 
-  test.each([[null], [{ id: '3', notification_level: 100 }]])('month %j is not written', (monthlyUsage) => {
-    const plan = planComputeMinutes({ shared_runners_minutes_limit: 1 }, stateWith({ monthlyUsage }));
+  test.each([[[]], [[{ id: '3', notification_level: 100 }]]])('month %j is not written', (monthlyUsages) => {
+    const plan = planComputeMinutes({ shared_runners_minutes_limit: 1 }, stateWith({ monthlyUsages }));
     expect(plan.writes.map(({ table }) => table)).toEqual(['namespaces']);
+    expect(plan).not.toHaveProperty('resetsCiUsages');
+  });
+
+  test('every shard of the month that is not open is opened', () => {
+    const monthlyUsages = [3, 4, 5].map((id) => ({ id: String(id), notification_level: id === 4 ? 100 : 0 }));
+    const plan = planComputeMinutes({ shared_runners_minutes_limit: 1 }, stateWith({ monthlyUsages }));
+    expect(plan.writes.slice(1).map(({ key }) => key)).toEqual([{ id: '3' }, { id: '5' }]);
+  });
+
+  test('a month in another database is reset there, when a limit changes', () => {
+    const state = stateWith({ monthlyUsages: null });
+    expect(planComputeMinutes({ shared_runners_minutes_limit: 1 }, state)).toMatchObject({
+      writes: [{ table: 'namespaces' }],
+      resetsCiUsages: true,
+    });
+    expect(planComputeMinutes({ shared_runners_minutes_limit: 400 }, state)).toEqual(NOTHING);
   });
 
   test('numbers out of range are refused with one prefix', () => {

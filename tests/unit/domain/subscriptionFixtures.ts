@@ -1,16 +1,28 @@
 import type { Clock, ColumnValues, SectionPlan, Table } from '../../../src/domain/plan';
-import type { HostedPlan, SubscriptionRow, SubscriptionState } from '../../../src/domain/subscriptionState';
+import { PLANS, planUid } from '../../../src/domain/plans';
+import type { NamespaceSettings } from '../../../src/domain/namespaceSettings';
+import type { SubscriptionRow, SubscriptionState } from '../../../src/domain/subscriptionState';
 
 export const clock: Clock = { now: '2026-06-15 10:20:30.123456+00', today: '2026-06-15' };
 
-const UIDS = { free: 2, bronze: 3, premium: 5, ultimate: 7, ultimate_trial_paid_customer: 10 } as const;
+export type PlanName = (typeof PLANS)[number]['name'];
+export const PLAN_NAMES = PLANS.map(({ name }) => name);
 
-export type PlanName = keyof typeof UIDS;
-export const PLAN_NAMES = Object.keys(UIDS) as PlanName[];
+/** The columns that say which plan a row has; ids are the uid times 100. */
+export function planColumns(name: PlanName): { hosted_plan_id: string; hosted_plan_name_uid: number } {
+  const uid = planUid(name) ?? 0;
+  return { hosted_plan_id: String(uid * 100), hosted_plan_name_uid: uid };
+}
 
-/** A row of `plans`; ids are the uid times 100. */
-export function planNamed(name: PlanName): HostedPlan {
-  return { id: String(UIDS[name] * 100), name, plan_name_uid: UIDS[name] };
+/** A settings row as GitLab makes it. */
+export function settings(values: Partial<NamespaceSettings> = {}): NamespaceSettings {
+  return {
+    seat_control: 0,
+    new_user_signups_cap: null,
+    prevent_sharing_groups_outside_hierarchy: false,
+    duo_nano_features_enabled: null,
+    ...values,
+  };
 }
 
 /** A running Premium subscription of 10 seats, 8 of them in use. */
@@ -18,8 +30,7 @@ export function premiumRow(values: Partial<SubscriptionRow> = {}): SubscriptionR
   return {
     id: '71',
     namespace_id: '9',
-    hosted_plan_id: planNamed('premium').id,
-    hosted_plan_name_uid: planNamed('premium').plan_name_uid,
+    ...planColumns('premium'),
     start_date: '2026-01-01',
     end_date: '2027-01-01',
     trial_starts_on: null,
@@ -45,14 +56,14 @@ export function stateOf(
   row: SubscriptionRow | null,
   values: Partial<SubscriptionState> = {},
 ): SubscriptionState {
-  const current = PLAN_NAMES.find((name) => planNamed(name).id === row?.hosted_plan_id) ?? null;
+  const planId = Number(row?.hosted_plan_id ?? 0);
   return {
-    namespace_id: '9',
+    namespace: { id: '9', type: 'Group' },
     row,
-    askedPlan: null,
-    currentPlanName: current,
+    planUid: row?.hosted_plan_name_uid ?? (planId > 0 ? planId / 100 : null),
+    askedPlanId: null,
     lastPremium: null,
-    seat_control: null,
+    settings: null,
     billableMembers: row?.seats_in_use ?? 0,
     ...values,
   };

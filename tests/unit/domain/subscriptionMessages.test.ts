@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import type { BaseProduct } from '../../../src/domain/provision';
 import { planSubscription } from '../../../src/domain/subscription';
-import { clock, premiumRow, stateOf } from './subscriptionFixtures';
+import { clock, premiumRow, settings, stateOf } from './subscriptionFixtures';
 
 function messages(attrs: BaseProduct, row: ReturnType<typeof premiumRow> | null = premiumRow()): string[] {
-  const plan = planSubscription(attrs, stateOf(row, { seat_control: 0 }), clock);
+  const plan = planSubscription(attrs, stateOf(row, { settings: settings() }), clock);
   if (plan.messages.length > 0) expect(plan).toMatchObject({ writes: [], followUps: [] });
   return plan.messages.map((message) => message.replace(/^Gitlab subscription /, ''));
 }
@@ -28,7 +28,7 @@ describe('messages (contract 4.5)', () => {
     [{ contract_overages_allowed: null }, 'contract overages allowed is not included in the list'],
     [{ plan_code: 'xyz' }, "hosted plan 'xyz' is not a known plan"],
     [{ plan_code: '' }, "hosted plan '' is not a known plan"],
-    [{ plan_code: null }, "hosted plan 'free' is not a known plan"],
+    [{ plan_code: 'Premium' }, "hosted plan 'Premium' is not a known plan"],
     [{ seats: -1 }, 'seats must be greater than or equal to 0'],
     [{ seats: 2147483648 }, 'seats must be less than or equal to 2147483647'],
     [{ max_seats_used: -1 }, 'max seats used must be greater than or equal to 0'],

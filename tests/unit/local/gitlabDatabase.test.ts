@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
 import { ensureDatabase } from '../../../src/local/ensureDatabase';
 import { prepareGitlabDatabase } from '../../../src/local/gitlabDatabase';
+import { gitlabFacts, type GitlabVersion, type TableFacts } from '../../../src/local/gitlabTables';
 import { startPostgres, type LocalPostgres } from '../../../src/local/postgres';
 import { Cleanup } from './support';
 
@@ -53,9 +54,8 @@ describe('prepareGitlabDatabase', () => {
     await prepareGitlabDatabase(await freshDatabase('sequences'));
     const insert = `INSERT INTO namespaces (name, path, organization_id) VALUES ('n', 'n', 1) RETURNING id`;
     expect(await query('sequences', insert)).toEqual([['1001']]);
-    expect(await query('sequences', 'INSERT INTO organizations DEFAULT VALUES RETURNING id')).toEqual([
-      ['2'],
-    ]);
+    const organization = `INSERT INTO organizations (path, created_at, updated_at) VALUES ('o', now(), now()) RETURNING id`;
+    expect(await query('sequences', organization)).toEqual([['2']]);
   });
 
   it('changes no row when it runs again, and two at once do not disturb each other', async () => {
@@ -69,4 +69,52 @@ describe('prepareGitlabDatabase', () => {
       await query('again', `SELECT title, (SELECT count(*)::int FROM plans) FROM plans WHERE name = 'gold'`),
     ).toEqual([['Renamed', 12]]);
   });
+});
+
+describe('the copy of the tables equals the original (contract 7)', () => {
+  /** The facts of a database's tables, as its own catalogue reports them. */
+  async function factsOf(database: string): Promise<Record<string, Omit<TableFacts, 'triggers'>>> {
+    const [[facts] = []] = await query(
+      database,
+      `SELECT jsonb_object_agg(relname, jsonb_build_object(
+        'columns', (
+          SELECT jsonb_object_agg(attname, jsonb_strip_nulls(jsonb_build_object(
+            'type', format_type(atttypid, atttypmod), 'not_null', attnotnull, 'default', pg_get_expr(adbin, adrelid))))
+          FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+          WHERE attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped),
+        'constraints', (
+          SELECT coalesce(jsonb_agg(pg_get_constraintdef(oid) ORDER BY pg_get_constraintdef(oid) COLLATE "C"), '[]')
+          FROM pg_constraint WHERE conrelid = pg_class.oid AND contype IN ('c', 'p', 'f')),
+        'unique', (
+          SELECT coalesce(jsonb_agg(definition ORDER BY definition COLLATE "C"), '[]') FROM (
+            SELECT 'UNIQUE ' || substring(pg_get_indexdef(indexrelid) FROM 'USING .*') AS definition FROM pg_index
+            WHERE indrelid = pg_class.oid AND indisunique AND NOT indisprimary) AS indexes)))
+      FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'`,
+    );
+    return facts as Record<string, TableFacts>;
+  }
+
+  it.each<GitlabVersion>(['19.5', 'planned'])(
+    '%s: columns, constraints and unique indexes',
+    async (version) => {
+      const name = `gitlab_${version}`;
+      await prepareGitlabDatabase(await freshDatabase(name), version);
+      const facts = await gitlabFacts(version);
+      const expected = Object.fromEntries(
+        Object.entries(facts).map(([table, { columns, constraints, unique }]) => [
+          table,
+          {
+            columns,
+            constraints: constraints.filter((text) => isWithin(facts, text)).sort(),
+            unique: [...unique].sort(),
+          },
+        ]),
+      );
+      expect(await factsOf(name)).toEqual(expected);
+      expect(Object.keys(facts['namespace_settings']?.columns ?? {})).toHaveLength(84);
+    },
+  );
+
+  const isWithin = (facts: object, constraint: string) =>
+    [...constraint.matchAll(/REFERENCES (\w+)\(/g)].every(([, table = '']) => Object.hasOwn(facts, table));
 });

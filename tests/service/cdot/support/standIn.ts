@@ -47,8 +47,7 @@ export const json =
 export const unavailable = json(503, { message: '503 Service Unavailable' });
 export const done = json(200, SUCCESS);
 
-/** @param port 0: any */
-export async function startStandIn(port = 0): Promise<StandIn> {
+export async function startStandIn(): Promise<StandIn> {
   const answers = new Map<string, Answering[]>();
   const openBy = new Map<string, number>();
   const waiting = new Set<() => void>();
@@ -100,7 +99,7 @@ export async function startStandIn(port = 0): Promise<StandIn> {
   }
 
   server.on('connection', () => standIn.connections++);
-  server.listen(port, '127.0.0.1');
+  server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   standIn.port = (server.address() as AddressInfo).port;
   standIn.url = `http://127.0.0.1:${standIn.port}`;

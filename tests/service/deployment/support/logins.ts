@@ -15,7 +15,11 @@ export async function migrateAndGrant(
   await promisify(execFile)(process.execPath, [path.join(ROOT, 'dist/cli/main.js'), 'migrate'], {
     env: { [variable]: ownerUrl },
   });
-  const file = variable === 'GITLAB_DATABASE_URL' ? 'gitlab.sql' : 'customers_dot.sql';
+  await grant(ownerUrl, variable === 'GITLAB_DATABASE_URL' ? 'gitlab.sql' : 'customers_dot.sql');
+}
+
+/** Carries out a file of `deploy/sql`. */
+export async function grant(ownerUrl: string, file: string): Promise<void> {
   const grants = await readFile(path.join(ROOT, 'deploy/sql', file), 'utf8');
   const twice = [grants, grants]; // again changes nothing
   await oneAtATime(() => execute(ownerUrl, twice));

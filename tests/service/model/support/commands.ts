@@ -11,6 +11,7 @@ import {
   followUp,
   SECTIONS,
   STEPS,
+  type Memory,
   type Provision,
   type Section,
   type State,
@@ -19,8 +20,8 @@ import {
 /** What ought to be. */
 export interface Model {
   state: State;
-  /** The newest sync, while no other has been admitted. */
-  newest: { syncId: number; provision: Provision } | null;
+  /** The newest sync, while no other has been admitted; `memory` once it was applied. */
+  newest: { syncId: number; provision: Provision; memory: Memory | null } | null;
   /** What other writers write is like nothing else. */
   foreignValue: number;
 }
@@ -254,10 +255,11 @@ async function applyOnce(model: Model, real: Real, provision: Provision, syncId:
   for (const section of askedSections(provision)) entries[section] = { status: 'success' };
   expect(answer.status).toBe(200);
   expect(answer.body).toEqual({ status: 'success', message: null, payload: payload(entries) });
-  const { state, written } = applied(model.state, provision);
+  const before = syncId !== null && model.newest?.syncId === syncId ? model.newest.memory : null;
+  const { state, written, memory } = applied(model.state, provision, SECTIONS, before);
   model.state = state;
-  followUp(model.state, 'enable_code_review_flow');
-  admit(model, syncId, provision);
+  if (!before) followUp(model.state, 'enable_code_review_flow');
+  admit(model, syncId, provision, memory);
   await disturbance.clear(id);
   await compare(model, real, written);
 }
@@ -320,10 +322,15 @@ async function compare(model: Model, real: Real, written: Set<string>): Promise<
   real.rows = rows;
 }
 
-function admit(model: Model, syncId: number | null, provision: Provision | null): void {
+function admit(
+  model: Model,
+  syncId: number | null,
+  provision: Provision | null,
+  memory: Memory | null = null,
+): void {
   if (syncId === null) return; // moves no fence
   model.state.fence = Math.max(syncId, model.state.fence ?? 0);
-  model.newest = provision && { syncId, provision };
+  model.newest = provision && { syncId, provision, memory };
 }
 
 /** With gaps, so that there are older ones that were never sent. */

@@ -20,7 +20,7 @@ export async function observe(client: ServiceClient, id: string): Promise<{ rows
     // Two columns say which plan it is; one that says another is no plan of the model.
     const isAgreed = (plan?.['plan_name_uid'] ?? null) === row['hosted_plan_name_uid'];
     return {
-      plan: isAgreed ? ((plan?.['name'] ?? null) as string | null) : 'hosted_plan_name_uid is another',
+      plan: isAgreed ? ((plan?.['name'] ?? null) as string | null) : 'hosted_plan_id is another',
       ...pick(row, TERM_COLUMNS),
     } as Omit<Subscription, 'seats_owed' | 'stamped'>;
   };
@@ -40,6 +40,7 @@ export async function observe(client: ServiceClient, id: string): Promise<{ rows
       : null,
     histories: (rows['gitlab_subscription_histories'] ?? []).map(termOf),
     seat_control: settings['seat_control'],
+    prevents_sharing: settings['prevent_sharing_groups_outside_hierarchy'],
     duo_core: settings['duo_nano_features_enabled'],
     limits: limits
       ? {

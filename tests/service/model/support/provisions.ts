@@ -57,7 +57,7 @@ const purchase: fc.Arbitrary<AddOn> = fc.record(
 /** Moves the dates and nothing else. */
 const deProvision: fc.Arbitrary<AddOn> = fc.constant({ started_on: '2020-01-01', expires_on: '2020-12-31' });
 const addOnPurchases = fc
-  .shuffledSubarray(['duo_pro', 'duo_enterprise', 'duo_core', 'product_analytics'], { minLength: 1 })
+  .shuffledSubarray(['duo_pro', 'duo_enterprise', 'duo_core', 'secrets_manager'], { minLength: 1 })
   .chain((names) =>
     fc
       .tuple(...names.map(() => fc.oneof({ weight: 3, arbitrary: purchase }, deProvision)))
@@ -116,9 +116,9 @@ const REFUSALS: Record<Section, [values: object, message: string][]> = {
     ],
   ],
   add_on_purchases: [
-    [{ future_feature: [] }, "'future_feature' is not a valid name"],
+    [{ future_feature: [{ quantity: 1 }] }, "'future_feature' is not a valid name"],
     [{ gitlab_credits: {} }, "'gitlab_credits' must be an array of objects"],
-    [{ gitlab_credits: [{ quantity: 'many' }] }, 'Quantity must be an integer.'],
+    [{ gitlab_credits: [{ quantity: 'many' }] }, 'Quantity is not a number.'],
   ],
 };
 

@@ -36,6 +36,7 @@ export interface State {
   subscription: Subscription | null;
   histories: Omit<Subscription, 'seats_owed' | 'stamped'>[];
   seat_control: number;
+  prevents_sharing: boolean;
   duo_core: boolean | null;
   limits: { size: number; ends_on: string | null } | null;
   minutes: { shared: number | null; extra: number | null; notified: boolean; notified_level: number | null };
@@ -51,6 +52,7 @@ export const EMPTY: State = {
   subscription: null,
   histories: [],
   seat_control: 0,
+  prevents_sharing: false,
   duo_core: null,
   limits: null,
   minutes: { shared: null, extra: null, notified: false, notified_level: null },
@@ -94,18 +96,31 @@ export function askedSections(provision: Provision): Section[] {
   return SECTIONS.filter((section) => Object.keys(provision[section] ?? {}).length > 0);
 }
 
-/** The state after some sections of a valid sync, without the outcome, and the tables that it writes. */
+/** What a repeat of a sync goes by: whether its `max_seats_used` was overridden, and whose row each add-on took. */
+export interface Memory {
+  keepsMax: boolean;
+  /** By name: the add-on that its row was in the end; null where there was nothing to do. */
+  rows: Record<string, number | null>;
+}
+
+/**
+ * The state after some sections of a valid sync, without the outcome, and the tables that it writes.
+ * @param memory of the first time; null: this is the first
+ */
 export function applied(
   state: State,
   provision: Provision,
   sections: readonly Section[] = SECTIONS,
-): { state: State; written: Set<string> } {
+  memory: Memory | null = null,
+): { state: State; written: Set<string>; memory: Memory } {
   const after = structuredClone(state);
   const written = new Set<string>();
+  const next: Memory = structuredClone(memory ?? { keepsMax: false, rows: {} });
+  const times = { memory, next };
   for (const section of askedSections(provision)) {
-    if (sections.includes(section)) APPLY[section](after, provision, (table) => written.add(table));
+    if (sections.includes(section)) APPLY[section](after, provision, (table) => written.add(table), times);
   }
-  return { state: after, written };
+  return { state: after, written, memory: next };
 }
 
 /** Counts one follow-up. */
@@ -113,24 +128,28 @@ export function followUp({ outbox }: State, event: string): void {
   outbox[event] = (outbox[event] ?? 0) + 1;
 }
 
-type Apply = (state: State, provision: Provision, writes: (table: string) => void) => void;
+type Times = { memory: Memory | null; next: Memory };
+type Apply = (state: State, provision: Provision, writes: (table: string) => void, times: Times) => void;
 
 const APPLY: Record<Section, Apply> = {
-  base_product(state, { base_product = {} }, writes) {
+  base_product(state, { base_product = {} }, writes, { memory, next }) {
     const { plan_code, ...columns } = base_product;
+    if (memory?.keepsMax) delete columns.max_seats_used;
     const plan = plan_code === undefined ? {} : { plan: plan_code ?? 'free' };
     const before = state.subscription;
     const after = { ...(before ?? { ...NEW_SUBSCRIPTION, start_date: day() }), ...columns, ...plan };
-    const isChanged = before === null || !same(before, after);
+    const isChanged = before === null || !isSame(before, after);
 
     if (before !== null && isChanged) {
       const bothDates = before.start_date !== after.start_date && before.end_date !== after.end_date;
       const newTerm = bothDates && (before.end_date === null || (after.start_date ?? '') >= before.end_date);
       if (before.max_seats_used !== after.max_seats_used && !newTerm) after.stamped = true;
       if (isResetDue(state, before, after, newTerm)) {
+        if (after.max_seats_used !== after.seats_in_use) next.keepsMax = true;
         after.max_seats_used = after.seats_in_use;
-        after.seats_owed = Math.max(0, after.seats_in_use - after.seats);
+        after.seats_owed = isPaid(after) ? Math.max(0, after.seats_in_use - after.seats) : 0;
         after.stamped = true;
+        followUp(state, 'refresh_seats');
       }
       const { seats_owed: _, stamped: __, ...history } = before;
       state.histories.push(history);
@@ -140,13 +159,15 @@ const APPLY: Record<Section, Apply> = {
     }
     if (isChanged) {
       writes('gitlab_subscriptions');
-      if (isPaid(after) && (after.end_date === null || after.end_date >= day()))
+      if (PAID.includes(after.plan ?? '') && (after.end_date === null || after.end_date >= day()))
         followUp(state, 'index_namespace');
     }
     state.subscription = after;
     if (base_product.contract_overages_allowed === false && state.seat_control !== 2) {
       state.seat_control = 2;
+      state.prevents_sharing = true;
       writes('namespace_settings');
+      followUp(state, 'restricted_access_enabled');
     }
   },
 
@@ -157,7 +178,7 @@ const APPLY: Record<Section, Apply> = {
       size: size ?? before?.size ?? 0,
       ends_on: endsOn === undefined ? (before?.ends_on ?? null) : endsOn,
     };
-    if (!same(before, state.limits)) writes('namespace_limits');
+    if (!isSame(before, state.limits)) writes('namespace_limits');
   },
 
   compute_minutes(state, { compute_minutes = {} }, writes) {
@@ -175,41 +196,54 @@ const APPLY: Record<Section, Apply> = {
     }
     if (state.usage_level !== 100) writes('ci_namespace_monthly_usages');
     state.usage_level = 100;
-    if (minutes.extra !== extra) followUp(state, 'tick_instance_runners');
+    if (newExtra !== undefined && newExtra !== null) followUp(state, 'tick_instance_runners');
     followUp(state, 'refresh_compute_minutes');
   },
 
-  add_on_purchases(state, { add_on_purchases = {} }, writes) {
+  add_on_purchases(state, { add_on_purchases = {} }, writes, { memory, next }) {
     const enterpriseWins = (add_on_purchases['duo_enterprise']?.[0]?.quantity ?? 0) > 0;
-    let isAnyAsked = false;
+    const stored = new Map(state.purchases.map((row) => [row.add_on, row]));
+    const taken: Record<string, Purchase> = {};
+    let [isAnyAsked, isAnyWritten] = [false, false];
     for (const [name, [element]] of Object.entries(add_on_purchases)) {
       if (element === undefined || (name === 'duo_pro' && enterpriseWins)) continue;
       isAnyAsked = true;
       const addOn = ADD_ONS[name] ?? 0;
       const shared = [3, 1];
-      const row = (shared.includes(addOn) ? shared : [addOn])
-        .map((wanted) => state.purchases.find(({ add_on }) => add_on === wanted))
-        .find((found) => found !== undefined);
-      if ((element.quantity ?? 0) <= 0 && row?.add_on !== addOn) continue;
+      next.rows[name] = null;
+      const remembered = memory?.rows[name];
+      if (remembered === null) continue;
+      const same = stored.get(remembered ?? 0);
+      const row =
+        same ??
+        (shared.includes(addOn) ? shared : [addOn])
+          .map((wanted) => state.purchases.find(({ add_on }) => add_on === wanted))
+          .find((found) => found !== undefined);
+      if (!same && (element.quantity ?? 0) <= 0 && row?.add_on !== addOn) continue;
       const { new_subscription, started_on, ...columns } = element;
       const values = { ...columns, add_on: addOn, started_at: started_on };
       const before = structuredClone(row);
-      if (row) Object.assign(row, values);
-      else state.purchases.push({ trial: false, ...values } as Purchase);
-      if (!row || !same(before, row)) writes('subscription_add_on_purchases');
+      const after = row ?? ({ trial: false } as Purchase);
+      if (!row) state.purchases.push(after);
+      taken[name] = Object.assign(after, values);
+      if (!isSame(before, after)) {
+        isAnyWritten = true;
+        writes('subscription_add_on_purchases');
+      }
       if (name === 'duo_core' && new_subscription === true && state.duo_core === null) {
         state.duo_core = true;
         writes('namespace_settings');
         followUp(state, 'duo_core_enabled');
       }
     }
-    if (isAnyAsked) followUp(state, 'refresh_user_assignments');
+    for (const [name, row] of Object.entries(taken)) next.rows[name] = row.add_on;
+    if (isAnyAsked && (!memory || isAnyWritten)) followUp(state, 'refresh_user_assignments');
   },
 };
 
 const ADD_ONS: Record<string, number> = {
   duo_pro: 1,
-  product_analytics: 2,
+  secrets_manager: 8,
   duo_enterprise: 3,
   duo_core: 5,
 };
@@ -246,10 +280,10 @@ function isResetDue({ histories }: State, before: Subscription, after: Subscript
     return before.plan !== after.plan && after.plan !== TRIAL && !isReturn;
   }
   const isStale = after.stamped && after.start_date !== null && day() < after.start_date;
-  return isPaid(after) && (newTerm || (before.trial && !after.trial) || isStale);
+  return isPaid(after) && (newTerm || (before.trial !== after.trial && !after.trial) || isStale);
 }
 
-function same(one: object | null | undefined, other: object): boolean {
+function isSame(one: object | null | undefined, other: object): boolean {
   const values = (of: object) => JSON.stringify(Object.entries(of).sort());
   return one !== null && one !== undefined && values(one) === values(other);
 }

@@ -1,3 +1,4 @@
+import { planUid } from '../../../../src/domain/plans';
 import type { HttpAnswer, ServiceClient } from '../../../support/client';
 
 type Row = Record<string, unknown>;
@@ -7,9 +8,20 @@ export function day(offset = 0): string {
   return new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10);
 }
 
-export async function planId(client: ServiceClient, name: string): Promise<string> {
+/** Primary key of a plan; null where GitLab has no such table any more. */
+async function planId(client: ServiceClient, name: string | null): Promise<string | null> {
+  if (!client.hasTable('plans')) return null;
   const [plan] = await client.rows<{ id: string }>('SELECT id FROM plans WHERE name = $1', [name]);
-  return plan?.id ?? '';
+  return plan?.id ?? null;
+}
+
+/** The columns that say which plan a subscription has. */
+export async function planColumns(client: ServiceClient, name: string | null): Promise<Row> {
+  const hosted_plan_name_uid = name === null ? null : planUid(name);
+  return {
+    hosted_plan_name_uid,
+    ...(client.hasTable('plans') && { hosted_plan_id: await planId(client, name) }),
+  };
 }
 
 /** A subscription of 10 seats, 8 in use, that runs and was written long ago. @param plan null for none */
@@ -19,11 +31,9 @@ export async function seedSubscription(
   plan: string | null,
   values: Row = {},
 ): Promise<Row> {
-  const [found] = await client.rows('SELECT id, plan_name_uid FROM plans WHERE name = $1', [plan]);
   return client.insert('gitlab_subscriptions', {
     namespace_id: namespaceId,
-    hosted_plan_id: found?.['id'] ?? null,
-    hosted_plan_name_uid: found?.['plan_name_uid'] ?? null,
+    ...(await planColumns(client, plan)),
     start_date: '2026-01-01',
     end_date: '2999-01-01',
     seats: 10,
@@ -40,20 +50,22 @@ export async function seedSubscription(
   });
 }
 
-/** A purchase of 5 units for a year, written long ago. @param addOn the enum of `subscription_add_ons.name` */
+/** A purchase of 5 units for a year, written long ago. @param addOn its number */
 export async function seedPurchase(
   client: ServiceClient,
   namespaceId: string,
   addOn: number,
   values: Row = {},
 ): Promise<Row> {
-  await client.db.query(
-    `INSERT INTO subscription_add_ons (name, description) VALUES ($1, 'An add-on.') ON CONFLICT DO NOTHING`,
-    [addOn],
-  );
+  if (client.hasTable('subscription_add_ons')) {
+    await client.db.query(
+      `INSERT INTO subscription_add_ons (name, description, created_at, updated_at)
+       VALUES ($1, 'An add-on.', now(), now()) ON CONFLICT DO NOTHING`,
+      [addOn],
+    );
+  }
   return client.insert('subscription_add_on_purchases', {
-    subscription_add_on_id: await addOnId(client, addOn),
-    subscription_add_on_uid: addOn,
+    ...(await addOnColumns(client, addOn)),
     namespace_id: namespaceId,
     organization_id: 1,
     quantity: 5,
@@ -66,12 +78,20 @@ export async function seedPurchase(
   });
 }
 
-/** Primary key of a catalogue row. @param addOn its enum */
-export async function addOnId(client: ServiceClient, addOn: number): Promise<string> {
+/** Primary key of a catalogue row; null where GitLab has no such table any more. @param addOn its number */
+async function addOnId(client: ServiceClient, addOn: number): Promise<string | null> {
+  if (!client.hasTable('subscription_add_ons')) return null;
   const [row] = await client.rows<{ id: string }>('SELECT id FROM subscription_add_ons WHERE name = $1', [
     addOn,
   ]);
-  return row?.id ?? '';
+  return row?.id ?? null;
+}
+
+/** The columns that say which add-on a purchase is of. @param addOn its number */
+export async function addOnColumns(client: ServiceClient, addOn: number): Promise<Row> {
+  const subscription_add_on_uid = addOn;
+  if (!client.hasTable('subscription_add_ons')) return { subscription_add_on_uid };
+  return { subscription_add_on_uid, subscription_add_on_id: await addOnId(client, addOn) };
 }
 
 /** The row of a table that a namespace has at most one of. */
@@ -100,7 +120,9 @@ export async function everything(
   return {
     ...(await client.snapshot(namespaceId)),
     outbox: await client.outbox(namespaceId),
-    subscription_add_ons: await client.rows('SELECT * FROM subscription_add_ons ORDER BY id'),
+    subscription_add_ons: client.hasTable('subscription_add_ons')
+      ? await client.rows('SELECT * FROM subscription_add_ons ORDER BY id')
+      : [],
   };
 }
 

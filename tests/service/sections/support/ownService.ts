@@ -11,9 +11,9 @@ export interface OwnService {
   client: ServiceClient;
   /** What the service has logged: one JSON object a line. */
   log(): string;
-  /** Kills the process; with `start` it comes back on the same data, without the variables. */
+  /** Kills the process; with `start` it comes back on the same data, with these variables only. */
   kill(): Promise<void>;
-  start(): Promise<void>;
+  start(variables?: Record<string, string>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -32,6 +32,7 @@ export async function startOwnService(
   variables: Record<string, string> = {},
 ): Promise<OwnService> {
   const environment = testEnvironment();
+  if (environment.schema !== '19.5') name = `${name}_${environment.schema}`;
   const dataDir = path.join(environment.directory, name);
   const [databaseUrl, temporalNamespace] = await Promise.all([
     createDatabase(environment.adminUrl, name),
@@ -68,17 +69,18 @@ export async function startOwnService(
     client,
     log: () => service.log(),
     kill: async () => void (await service.stop('SIGKILL')),
-    start: async () => void (service = await start({})),
+    start: async (more = {}) => void (service = await start(more)),
     stop,
   };
 }
 
 /** Makes a database with GitLab's tables. @returns its URL */
 export async function createDatabase(adminUrl: string, name: string): Promise<string> {
+  const { template } = testEnvironment();
   const admin = new Client({ connectionString: adminUrl });
   await admin.connect();
   try {
-    await admin.query(`CREATE DATABASE ${name} TEMPLATE gitlab_template`);
+    await admin.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
   } finally {
     await admin.end();
   }

@@ -3,6 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import type { Pool } from 'pg';
 import { pino } from 'pino';
 import { createActivities, type Activities } from '../../../../src/activities';
+import { SchemaCache } from '../../../../src/db/gitlabSchema';
 import { createPool } from '../../../../src/db/pool';
 import { createMetrics } from '../../../../src/metrics/metrics';
 import type { Answer } from '../../../../src/domain/answer';
@@ -28,6 +29,8 @@ export class ActivityRun {
   ) {
     this.activities = createActivities({
       pool,
+      schema: new SchemaCache(pool),
+      ciResets: null,
       policy: 'compensate',
       findSearchAttributes: () => Promise.resolve([]),
       billableMembers: (row) => row.seats_in_use,
@@ -96,5 +99,6 @@ export function inputOf(namespace_id: string, seats: number, sync_id: number | n
     chain_id: randomUUID(),
     started_at: '2026-02-13T10:20:30.000Z',
     policy: 'compensate',
+    repeats: null,
   };
 }

@@ -1,0 +1,8 @@
+/**
+ * A text without the user and password of the URLs in it. Texts of errors that libraries make may quote whole URLs, so
+ * none is logged, stored or shown as it comes. Rather too much is cut than too little: a password may hold anything but
+ * the characters that end this part of a URL.
+ */
+export function withoutCredentials(text: string): string {
+  return text.replace(/:\/\/[^/?#\\\n]*@/g, '://');
+}

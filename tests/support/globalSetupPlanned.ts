@@ -1,0 +1,3 @@
+import { setUp } from './globalSetup';
+
+export default () => setUp('planned');
