@@ -13,6 +13,7 @@ const spans = '@temporalio/interceptors-opentelemetry-v2/lib/workflow-intercepto
 async function bundle(file, workflowInterceptorModules) {
   const { code } = await bundleWorkflowCode({
     workflowsPath: path('../dist/workflows/index.js'),
+    payloadConverterPath: path('../dist/workflows/payloadConverter.js'),
     workflowInterceptorModules,
     logger: new DefaultLogger('WARN'),
   });

@@ -29,7 +29,7 @@ export async function serve(pool: Pool, work: (input: SyncInput) => Promise<Answ
   app.post('/api/v4/internal/gitlab_subscriptions/namespaces/:id/provision', async (req, res) => {
     await verifyToken(req.get('x-customers-dot-internal-token'));
     const found = checkNamespace(await findNamespaceById(pool, req.params.id));
-    const body = parseSyncBody(await readJsonBody(req, res));
+    const body = parseSyncBody(await readJsonBody(req));
     if (!found.ok || !body.ok) throw new Error('the bench sent something wrong');
     const { syncId: sync_id, provision } = body;
     const correlation_id = res.locals['requestId'] as string;

@@ -1,13 +1,14 @@
 import { Context } from '@temporalio/activity';
 import { admitRun, findEarlierRuns, type RunIdentity } from '../db/fence';
 import { findSteps, recordSteps, type LedgerEntry } from '../db/ledger';
-import { findNamespaceById } from '../db/namespaces';
+import { holdNamespace } from '../db/namespaces';
 import { withTransaction, type Tx } from '../db/pool';
 import { askedSections } from '../domain/askedSections';
 import type { SectionEntries } from '../domain/failures';
 import { checkNamespace } from '../domain/namespaceRules';
 import type { Admission, Opening, StepInput } from '../domain/sync';
 import { invalidRequestFailure } from '../temporal/failures';
+import { checkStillThere } from './applySections';
 import type { ActivityDependencies } from './dependencies';
 import { withSecondTry } from './lostRace';
 import { inputOf, runIdentity } from './runIdentity';
@@ -58,11 +59,11 @@ export async function admit(
   input: StepInput,
   run: RunIdentity,
 ): Promise<Admitted | null> {
-  const { searchable, billableMembers } = deps;
+  const { billableMembers } = deps;
   const { provision, policy } = input;
   const schema = await deps.schema.current();
   const [namespace, { unfinishedRun, memories }, steps] = await Promise.all([
-    findNamespaceById(tx, input.namespace_id),
+    holdNamespace(tx, input.namespace_id),
     findEarlierRuns(tx, run, provision),
     findSteps(tx, run, null),
   ]);
@@ -76,9 +77,10 @@ export async function admit(
   };
   const plans = policy === 'compensate' ? planAhead(askedSections(provision), provision, context) : {};
   const [{ supersededBy }, entries] = await Promise.all([fence, refusals(plans)]);
+  if (entries) await checkStillThere(tx, run);
   if (supersededBy === undefined && unfinishedRun !== null) reportUnfinished(deps, run, unfinishedRun);
 
-  const common = { input: { ...input, repeats: memories }, searchable, unfinishedRun };
+  const common = { input: { ...input, repeats: memories }, unfinishedRun };
   const admission: Admission =
     supersededBy !== undefined
       ? { ...common, outcome: 'superseded', by: supersededBy }

@@ -1,14 +1,19 @@
 import type { RunIdentity } from '../db/fence';
 import type { LedgerChange } from '../db/ledger';
 import { addCiReset } from '../db/ciResets';
+import { holdNamespace } from '../db/namespaces';
 import { addFollowUps } from '../db/outbox';
+import type { Tx } from '../db/pool';
 import { RowGone, writeRow, type RowChange, type RowWriter } from '../db/rows';
 import { databaseFailure } from '../db/sqlState';
 import type { SectionEntries } from '../domain/failures';
+import { checkNamespace } from '../domain/namespaceRules';
 import type { Write } from '../domain/plan';
 import type { SectionName } from '../domain/sections';
-import { SECTION_LABELS, sectionsOf, type Step } from '../domain/steps';
-import type { Memories, StepInput } from '../domain/sync';
+import { sectionsOf, type Step } from '../domain/steps';
+import type { DatabaseRefusal, Memories, StepInput } from '../domain/sync';
+import { invalidRequestFailure } from '../temporal/failures';
+import { couldNotBeSaved, databaseRefusal } from './databaseRefusal';
 import { isLostRace } from './lostRace';
 import { planSection, type SectionPlans } from './sections';
 import type { SectionContext } from './sections/section';
@@ -17,6 +22,8 @@ import type { SectionContext } from './sections/section';
 export interface Applied {
   entries: SectionEntries;
   changes: LedgerChange[];
+  /** What the database refused; the other sections stand. */
+  refusals: DatabaseRefusal[];
   /** Of the follow-up work, not yet released. */
   outboxIds: string[];
   memories: Memories;
@@ -25,7 +32,10 @@ export interface Applied {
 /** A step is refused as a whole: how its sections are reported (contract 2 and 3). */
 export class StepRefused extends Error {
   readonly code = 'step_refused';
-  constructor(readonly entries: SectionEntries) {
+  constructor(
+    readonly entries: SectionEntries,
+    readonly refusals: DatabaseRefusal[],
+  ) {
     super('a section of the step was refused');
   }
 }
@@ -46,7 +56,7 @@ export async function applySections(
   const { provision, policy } = input;
   const sections = sectionsOf(step, provision);
   const { now } = await clock;
-  const done: Applied = { entries: {}, changes: [], outboxIds: [], memories: {} };
+  const done: Applied = { entries: {}, changes: [], refusals: [], outboxIds: [], memories: {} };
   for (const section of sections) {
     if (policy === 'independent') await tx.query('SAVEPOINT section');
     try {
@@ -54,7 +64,9 @@ export async function applySections(
         done.changes.push({ section, ...(await writeNamed(context, planned, now)) });
       };
       const plan = await planSection(section, provision, { ...context, write }, plans[section]);
-      if (plan.messages.length > 0 && policy === 'compensate') throw new Refused(plan.messages.join(', '));
+      if (plan.messages.length > 0) await checkStillThere(tx, run);
+      if (plan.messages.length > 0 && policy === 'compensate')
+        throw new Refused(plan.messages.join(', '), []);
       // In this order: they travel together, on one connection. Counted only when all have been done.
       const [outboxIds, , ...written] = await Promise.all([
         addFollowUps(tx, run, plan.followUps),
@@ -69,21 +81,45 @@ export async function applySections(
           ? { status: 'error', message: plan.messages.join(', ') }
           : { status: 'success' };
     } catch (error) {
-      const message = refusal(error, section, isLastTry);
-      if (message === null) throw error instanceof WriteFailed ? error.cause : error;
-      if (policy === 'compensate') throw new StepRefused(entriesOfRefusedStep(sections, section, message));
+      const refused = refusal(error, section, isLastTry);
+      if (refused === null) throw error instanceof WriteFailed ? error.cause : error;
+      const { message, refusals } = refused;
+      if (policy === 'compensate') {
+        throw new StepRefused(entriesOfRefusedStep(sections, section, message), refusals);
+      }
       await tx.query('ROLLBACK TO SAVEPOINT section');
       done.changes = done.changes.filter((change) => change.section !== section);
+      done.refusals.push(...refusals);
       done.entries[section] = { status: 'error', message };
     }
   }
   return done;
 }
 
-/** The rules refuse the section; the message is already worded (contract 4.5). */
-class Refused extends Error {}
+/**
+ * The rules may have refused a section for what its namespace has become since the step looked at it: then that is the
+ * answer. @throws ApplicationFailure `InvalidRequest`
+ */
+export async function checkStillThere(tx: Tx, { namespaceId }: RunIdentity): Promise<void> {
+  const found = checkNamespace(await holdNamespace(tx, namespaceId));
+  if (!found.ok) throw invalidRequestFailure(found.refusal);
+}
 
-/** Names the table of a write that failed: PostgreSQL does not for data exceptions and raised ones. */
+/** A section is refused, by the rules or by the database; the message is worded (contract 3 and 4.5). */
+class Refused extends Error {
+  constructor(
+    message: string,
+    readonly refusals: DatabaseRefusal[],
+  ) {
+    super(message);
+  }
+
+  static by(refusal: DatabaseRefusal): Refused {
+    return new Refused(couldNotBeSaved(refusal), [refusal]);
+  }
+}
+
+/** Names the table of a write that failed. */
 class WriteFailed extends Error {
   constructor(
     readonly table: string,
@@ -101,20 +137,19 @@ async function writeNamed(writer: RowWriter, write: Write, now: string): Promise
   }
 }
 
-/** @returns the section's message if `error` refuses it for good, else null */
-function refusal(error: unknown, section: SectionName, isLastTry: boolean): string | null {
-  if (error instanceof Refused) return error.message;
+/** @returns null if `error` does not refuse the section for good */
+function refusal(error: unknown, section: SectionName, isLastTry: boolean): Refused | null {
+  if (error instanceof Refused) return error;
   const cause = error instanceof WriteFailed ? error.cause : error;
-  if (cause instanceof RowGone) return couldNotBeSaved(section, cause.code, cause.table);
+  if (cause instanceof RowGone) {
+    const { code, table } = cause;
+    return Refused.by({ section, condition: code, table, constraint: null, text: null });
+  }
   const failure = databaseFailure(cause);
   if (failure?.class !== 'refused' || (isLostRace(cause) && !isLastTry)) return null;
+  // PostgreSQL names no table for data exceptions and raised ones.
   const table = failure.table ?? (error instanceof WriteFailed ? error.table : null);
-  return couldNotBeSaved(section, failure.condition, table);
-}
-
-/** The message for values that the database refuses although the rules let them pass (contract 3). */
-export function couldNotBeSaved(section: SectionName, condition: string, table: string | null): string {
-  return `${SECTION_LABELS[section]} could not be saved (${table === null ? condition : `${condition}, ${table}`})`;
+  return Refused.by(databaseRefusal(section, { ...failure, table }));
 }
 
 /** The step's transaction is rolled back: what came before the refused section is undone, the rest not attempted. */

@@ -16,12 +16,14 @@ export interface ActivityDependencies {
   /** Resets the notification levels in GitLab's CI database; null: they are in the same database (contract 7). */
   ciResets: CiResets | null;
   policy: FailurePolicy;
-  /** Whether the server has the search attributes of `temporal/searchAttributes`. */
-  searchable: boolean;
+  /** The search attributes that Temporal takes now, by name; none where it cannot be asked. */
+  findSearchAttributes: () => Promise<string[]>;
   /** Current billable members of the namespace of a subscription row (contract 4.1 rule 3). */
   billableMembers: (subscription: { seats_in_use: number }) => number;
   /** Told the answer of a run as soon as it is recorded and can no longer change. */
   onAnswer: (run: RunIdentity, answer: Answer) => void;
+  /** Told when an activity of a run has failed: the run goes another way from here. */
+  onTrouble: (run: { workflowId: string; runId: string }) => void;
   log: Logger;
   metrics: Pick<Metrics, 'unfinishedRuns' | 'compensations' | 'stepDuration' | 'stepRetries'>;
 }

@@ -1,6 +1,8 @@
+import { Context } from '@temporalio/activity';
 import { STEPS, type StepName, type UndoName } from '../domain/steps';
 import type {
   Admission,
+  DatabaseRefusal,
   Opening,
   Outcome,
   SequenceCall,
@@ -23,7 +25,8 @@ import { StepSequences } from './sequences';
 /** The activities of a sync; workflows import only this type. */
 export type Activities = {
   admitSync(opening: Opening): Promise<Admission>;
-  recordOutcome(of: Opening | StepInput, outcome: Outcome): Promise<Outcome>;
+  recordOutcome(of: Opening | StepInput, outcome: Outcome, refusals?: DatabaseRefusal[]): Promise<Outcome>;
+  findSearchAttributes(): Promise<string[]>;
 } & Steps;
 
 type Steps = Record<StepName, (call: StepCall | SequenceCall) => Promise<StepResult | SkippedStep>> &
@@ -46,6 +49,8 @@ export function createActivities(deps: ActivityDependencies): Activities {
       try {
         return await run(deps, ...args);
       } catch (error) {
+        const { workflowExecution: run } = Context.current().info;
+        if (run) deps.onTrouble(run);
         throw activityFailure(error, deps.log, bugAttempts);
       }
     });
@@ -64,5 +69,6 @@ export function createActivities(deps: ActivityDependencies): Activities {
     ...(Object.fromEntries(steps) as Steps),
     admitSync: activity('admitSync', admitSync),
     recordOutcome: activity('recordOutcome', recordOutcome),
+    findSearchAttributes: () => deps.findSearchAttributes(),
   };
 }

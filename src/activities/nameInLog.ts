@@ -1,6 +1,7 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { isJsonObject } from '../domain/addOnInput';
+import { isCorrelationId } from '../domain/correlationId';
 
 /** What each line says that is logged in the course of some work. */
 export type LogContext = AsyncLocalStorage<Record<string, unknown>>;
@@ -32,7 +33,7 @@ export function nameInLog(context: LogContext): ActivityInterceptorsFactory {
 function correlationIdIn(call: unknown): string | undefined {
   if (!isJsonObject(call)) return undefined;
   const { correlation_id: id, ...wrapped } = call;
-  if (typeof id === 'string') return id;
+  if (isCorrelationId(id)) return id;
   for (const name of ['request', 'input', 'opens']) {
     const found = correlationIdIn(wrapped[name]);
     if (found !== undefined) return found;

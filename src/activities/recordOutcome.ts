@@ -1,9 +1,9 @@
 import { Context } from '@temporalio/activity';
 import { lockFence, type RunIdentity } from '../db/fence';
-import { findSteps, recordSteps, type LedgerEntry } from '../db/ledger';
+import { findSteps, recordSteps, type LedgerEntry, type RecordedStep } from '../db/ledger';
 import { addFollowUps, releaseFollowUps } from '../db/outbox';
 import { withTransaction, type Tx } from '../db/pool';
-import type { Opening, Outcome, StepInput } from '../domain/sync';
+import { isAnswer, type DatabaseRefusal, type Opening, type Outcome, type StepInput } from '../domain/sync';
 import type { ActivityDependencies } from './dependencies';
 import { inputOf, runIdentity } from './runIdentity';
 
@@ -12,22 +12,36 @@ export const OUTCOME = 'recordOutcome';
 
 /**
  * Records how a run ended and shows the follow-up work of the sections that stand to its consumers (contract 4.6).
+ * @param refusals what the database refused, kept beside the outcome for people
  * @returns the outcome that is recorded: this one, unless the run has one already
  */
 export async function recordOutcome(
   deps: ActivityDependencies,
   of: Opening | StepInput,
   outcome: Outcome,
+  refusals: DatabaseRefusal[] = [],
 ): Promise<Outcome> {
   const input = inputOf(deps, of);
   const run = runIdentity(input);
-  return withTransaction(deps.pool, async (tx) => {
+  const recorded = await withTransaction(deps.pool, async (tx) => {
     await lockFence(tx, run); // for the lock only: what is done is recorded, also of an overtaken run
-    const recorded = (await findSteps(tx, run, [OUTCOME])).get(OUTCOME);
-    if (recorded) return recorded.result as Outcome;
-    tx.withCommit(recordSteps(tx, run, [await close(tx, run, input, outcome)]));
+    const earlier = outcomeIn(await findSteps(tx, run, [OUTCOME]));
+    if (earlier) return earlier;
+    const entry = await close(tx, run, input, outcome);
+    const result = refusals.length > 0 ? { ...outcome, refusals } : outcome;
+    tx.withCommit(recordSteps(tx, run, [{ ...entry, result }]));
     return outcome;
   });
+  if (isAnswer(recorded)) deps.onAnswer(run, recorded);
+  return recorded;
+}
+
+/** The outcome that a run has in the ledger, without what is kept beside it for people; null while there is none. */
+export function outcomeIn(steps: Map<string, RecordedStep>): Outcome | null {
+  const recorded = steps.get(OUTCOME);
+  if (!recorded) return null;
+  const { refusals: _, ...outcome } = recorded.result as Outcome & { refusals?: unknown };
+  return outcome;
 }
 
 /** Closes a run in `tx`, as `recordOutcome` does. @returns what is to be recorded in the ledger */

@@ -1,16 +1,17 @@
 import { Context } from '@temporalio/activity';
 import { lockFence } from '../db/fence';
-import { findSteps, recordSteps, recordUndo } from '../db/ledger';
+import { findSteps, recordSteps, recordUndo, type LedgerChange } from '../db/ledger';
 import { deleteFollowUps } from '../db/outbox';
 import type { GitlabSchema } from '../db/gitlabSchema';
 import { withTransaction, type Tx } from '../db/pool';
-import { restoreRow, type RowChange, type RowWriter } from '../db/rows';
+import { restoreRow, type RowWriter } from '../db/rows';
 import { databaseFailure } from '../db/sqlState';
 import type { SectionEntries } from '../domain/failures';
 import { sectionsOf, type Step } from '../domain/steps';
-import type { Opening, Outcome, StepInput, TooLate, UndoResult } from '../domain/sync';
+import type { DatabaseRefusal, Opening, StepInput, TooLate, UndoResult } from '../domain/sync';
 import type { ActivityDependencies } from './dependencies';
-import { OUTCOME } from './recordOutcome';
+import { databaseRefusal, logRefusals } from './databaseRefusal';
+import { OUTCOME, outcomeIn } from './recordOutcome';
 import { inputOf, runIdentity } from './runIdentity';
 
 const CHANGED_SINCE = 'Not rolled back: changed since by another writer';
@@ -33,14 +34,15 @@ export async function restoreStep(
   const undo =
     (schema: GitlabSchema) =>
     async (tx: Tx): Promise<UndoResult | TooLate> => {
-      await lockFence(tx, run); // for the lock only: also an overtaken run takes back what it wrote
+      const { hasNamespace } = await lockFence(tx, run); // also an overtaken run takes back what it wrote
       const steps = await findSteps(tx, run, [step, OUTCOME]);
-      const outcome = steps.get(OUTCOME);
-      if (outcome) return { recorded: outcome.result as Outcome };
+      const outcome = outcomeIn(steps);
+      if (outcome) return { recorded: outcome };
       const recorded = steps.get(step);
       if (recorded?.undoResult) return recorded.undoResult as UndoResult;
 
       const result: UndoResult = { entries: {}, restored: [], kept: [] };
+      const refusals: DatabaseRefusal[] = [];
       if (!recorded) {
         const { attempt } = Context.current().info;
         const correlationId = input.correlation_id;
@@ -53,11 +55,15 @@ export async function restoreStep(
         );
         for (const change of recorded.changes.toReversed()) {
           const { table, key } = change.after;
-          const message = await restore({ tx, schema }, change);
-          (message === null ? result.restored : result.kept).push({ table, key });
-          if (message !== null) entries[change.section] = { status: 'error', message };
+          const row = await restore({ tx, schema }, change, hasNamespace);
+          if (row.kind === 'restored') result.restored.push({ table, key });
+          if (row.kind !== 'kept') continue;
+          result.kept.push({ table, key });
+          refusals.push(...row.refusals);
+          entries[change.section] = { status: 'error', message: row.message };
         }
         result.entries = entries;
+        if (refusals.length > 0) result.refusals = refusals;
         await deleteFollowUps(tx, recorded.outboxIds);
       }
       await recordUndo(tx, run, step, result);
@@ -65,22 +71,39 @@ export async function restoreStep(
       return result;
     };
   const undone = await deps.schema.use((schema) => withTransaction(deps.pool, undo(schema)));
-  if (isFirst && 'kept' in undone)
+  if (isFirst && 'kept' in undone) {
     deps.metrics.compensations.inc({ step, result: undone.kept.length > 0 ? 'kept' : 'restored' });
+    logRefusals(deps.log, definition.undo, undone.refusals ?? []);
+  }
   return undone;
 }
 
-/** @returns why the row was left as it is, or null when it was put back */
-async function restore(writer: RowWriter, change: RowChange): Promise<string | null> {
+/** What became of one row. */
+type RestoredRow =
+  | { kind: 'restored' }
+  /** It went with its namespace: nothing of the sync is left of it. */
+  | { kind: 'gone' }
+  | { kind: 'kept'; message: string; refusals: DatabaseRefusal[] };
+
+async function restore(writer: RowWriter, change: LedgerChange, hasNamespace: boolean): Promise<RestoredRow> {
   const { tx } = writer;
   await tx.query('SAVEPOINT row');
   try {
-    return (await restoreRow(writer, change)) ? null : CHANGED_SINCE;
+    const found = await restoreRow(writer, change);
+    if (found === 'changed' || (found === 'gone' && hasNamespace)) {
+      return { kind: 'kept', message: CHANGED_SINCE, refusals: [] };
+    }
+    return { kind: found };
   } catch (error) {
     // A trigger, or what other writers have made of the tables since: it would be refused again.
     const failure = databaseFailure(error);
     if (failure?.class !== 'refused') throw error;
     await tx.query('ROLLBACK TO SAVEPOINT row');
-    return `Not rolled back: refused by the database (${failure.condition}, ${change.after.table})`;
+    const { table } = change.after;
+    return {
+      kind: 'kept',
+      message: `Not rolled back: refused by the database (${failure.condition}, ${table})`,
+      refusals: [databaseRefusal(change.section, { ...failure, table })],
+    };
   }
 }

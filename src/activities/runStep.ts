@@ -3,23 +3,24 @@ import { withTransaction, type Tx } from '../db/pool';
 import { passFence } from '../db/fence';
 import { findSteps, recordSteps, type LedgerChange, type LedgerEntry, type RecordedStep } from '../db/ledger';
 import { databaseFailure } from '../db/sqlState';
-import { answerOf, supersededAnswer, type Answer, type SectionEntry } from '../domain/answer';
+import { answerOf, supersededAnswer, type Answer } from '../domain/answer';
 import type { SectionEntries } from '../domain/failures';
-import type { SectionName } from '../domain/sections';
 import { isLastStep, sectionsOf, type Step } from '../domain/steps';
 import type { Admission, Change, Memories, StepCall, StepInput, StepResult } from '../domain/sync';
-import { supersededFailure, validationFailure } from '../temporal/failures';
+import { checkNamespace } from '../domain/namespaceRules';
+import { invalidRequestFailure, supersededFailure, validationFailure } from '../temporal/failures';
 import { admit, ADMISSION } from './admitSync';
-import { applySections, couldNotBeSaved, StepRefused } from './applySections';
+import { applySections, StepRefused } from './applySections';
+import { couldNotBeSaved, databaseRefusal, logRefusals } from './databaseRefusal';
 import type { ActivityDependencies } from './dependencies';
 import { withSecondTry } from './lostRace';
-import { close, OUTCOME } from './recordOutcome';
+import { close, OUTCOME, outcomeIn } from './recordOutcome';
 import { inputOf, runIdentity } from './runIdentity';
 import { planAhead, type SectionPlans } from './sections';
 import type { SectionContext } from './sections/section';
 
 /** The ledger's row of a step that took effect. */
-type Recorded = Pick<StepResult, 'entries' | 'attempt'> & {
+type Recorded = Pick<StepResult, 'entries' | 'attempt' | 'refusals'> & {
   /** For a repeat of the same sync; absent where there is nothing to know. */
   memories?: Memories;
 };
@@ -39,18 +40,26 @@ export async function runStep(deps: ActivityDependencies, step: Step, call: Step
     );
     if (result.changes.some(({ section }) => section === 'compute_minutes')) deps.ciResets?.kick();
     if (result.answer) deps.onAnswer(runIdentity(input), result.answer);
+    logRefusals(deps.log, step.step, result.refusals ?? []);
     return result;
   } catch (error) {
-    if (error instanceof StepRefused) throw validationFailure(error.entries);
-    const failure = databaseFailure(error);
-    if (failure?.class !== 'refused') throw error;
-    // Refused at COMMIT by a deferred constraint: which of the step's sections it meant cannot be told.
-    const refused = sectionsOf(step, input.provision).map((name): [SectionName, SectionEntry] => [
-      name,
-      { status: 'error', message: couldNotBeSaved(name, failure.condition, failure.table) },
-    ]);
-    throw validationFailure(Object.fromEntries(refused));
+    const refused = error instanceof StepRefused ? error : refusedAtCommit(error, step, input);
+    if (!refused) throw error;
+    logRefusals(deps.log, step.step, refused.refusals);
+    throw validationFailure(refused.entries, refused.refusals);
   }
+}
+
+/** Refused by a deferred constraint: which of the step's sections it meant cannot be told. */
+function refusedAtCommit(error: unknown, step: Step, input: StepInput): StepRefused | null {
+  const failure = databaseFailure(error);
+  if (failure?.class !== 'refused') return null;
+  const refusals = sectionsOf(step, input.provision).map((name) => databaseRefusal(name, failure));
+  const entries: SectionEntries = {};
+  for (const refusal of refusals) {
+    entries[refusal.section] = { status: 'error', message: couldNotBeSaved(refusal) };
+  }
+  return new StepRefused(entries, refusals);
 }
 
 /** What the transaction of one attempt is about. */
@@ -76,7 +85,7 @@ async function stepTransaction(tx: Tx, attempt: Attempt): Promise<StepResult> {
     ...{ hasCi: attempt.ciResets === null, billableMembers },
   };
   const plans = planAhead(sectionsOf(step, input.provision), input.provision, context);
-  const [{ overtakenBy }, recorded] = await Promise.all([
+  const [{ overtakenBy, namespace }, recorded] = await Promise.all([
     fence,
     findSteps(tx, run, [step.step, OUTCOME, ...('opens' in call ? [ADMISSION] : [])]),
   ]);
@@ -85,6 +94,8 @@ async function stepTransaction(tx: Tx, attempt: Attempt): Promise<StepResult> {
   if (own?.undoResult) throw supersededFailure(null);
   if (own || recorded.has(OUTCOME)) return firstResult(call, recorded, own);
   if (overtakenBy !== undefined) throw supersededFailure(overtakenBy);
+  const found = checkNamespace(namespace);
+  if (!found.ok) throw invalidRequestFailure(found.refusal);
   return applyStep(context, attempt, [], plans);
 }
 
@@ -114,11 +125,13 @@ async function applyStep(
   const { tx } = context;
   const { step, input } = attempt;
   const run = runIdentity(input);
-  const { entries, changes, outboxIds, memories } = await applySections(context, plans, { ...attempt, run });
+  const applied = await applySections(context, plans, { ...attempt, run });
+  const { entries, changes, refusals, outboxIds, memories } = applied;
   const isRemembered = Object.keys(memories).length > 0;
   const result: Recorded = {
     entries,
     attempt: Context.current().info.attempt,
+    ...(refusals.length > 0 && { refusals }),
     ...(isRemembered && { memories }),
   };
   const closes = sectionsBefore(attempt);
@@ -148,13 +161,13 @@ function firstResult(
   recorded: Map<string, RecordedStep>,
   own: RecordedStep | undefined,
 ): StepResult {
-  const answer = recorded.get(OUTCOME)?.result as Answer | undefined;
-  const { entries, attempt } = (own?.result as Recorded | undefined) ?? { entries: {}, attempt: 1 };
+  const outcome = outcomeIn(recorded);
+  const { memories: _, ...result } = (own?.result as Recorded | undefined) ?? { entries: {}, attempt: 1 };
   return {
-    ...{ entries, attempt },
+    ...result,
     changes: own?.changes.map(readable) ?? [],
     ...('opens' in call && { admission: recorded.get(ADMISSION)?.result as Admission }),
-    ...(answer && { answer }),
+    ...(outcome && { answer: outcome as Answer }),
   };
 }
 

@@ -9,6 +9,7 @@ export function answerProblems(send: (res: Response, problem: HttpProblem) => vo
     const problem = isUndecodablePath(error) ? noSuchNamespace() : problemOf(error);
     note(res, {
       error_code: problem.code,
+      ...problem.why,
       ...tokenNotes(error),
       ...(problem.status === 500 && { err: error }),
     });

@@ -16,7 +16,7 @@ export interface EndpointSide extends ProvisionRoute {
 }
 
 /** What whoever operates the service uses: health, metrics and the audit pages. */
-export interface OperationsSide extends Pick<HealthDependencies, 'checks' | 'stopping'> {
+export interface OperationsSide extends Pick<HealthDependencies, 'checks' | 'warnings' | 'stopping'> {
   /** Null: the pages are not served. */
   audit: AuditPages | null;
 }

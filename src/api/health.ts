@@ -1,8 +1,18 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { RequestHandler } from 'express';
-import { Deadline } from './deadline';
 
 /** Something this process cannot work without. Resolves when it is up, rejects when it is not. */
 export type HealthCheck = () => Promise<unknown>;
+
+/** What is not as it should be, though the process can work: one line each. Never rejects. */
+export type Warnings = () => Promise<readonly string[]>;
+
+interface Health {
+  checks: Record<string, HealthCheck>;
+  warnings?: Warnings;
+  /** Aborted when the process has been told to stop. */
+  stopping: AbortSignal;
+}
 
 /** A check that fails for reasons which the readiness tells: one line each, without secrets. */
 export class CheckFailed extends Error {
@@ -20,15 +30,17 @@ export const liveness: RequestHandler = (_req, res) => {
 };
 
 /**
- * `GET /-/readiness`: 200 when every check passes, else 503 with the names of those that fail, and what they tell. Once the process has
- * been told to stop it is 503, too, so that no new requests are sent here while running ones finish.
+ * `GET /-/readiness`: 200 when every check passes, else 503 with the names of those that fail, and what they tell. Once
+ * the process has been told to stop it is 503, too, so that no new requests are sent here while running ones finish.
+ * Warnings are listed, if there are any, and change no status.
  */
-export function readiness(checks: Record<string, HealthCheck>, stopping: AbortSignal): RequestHandler {
+export function readiness({ checks, warnings, stopping }: Health): RequestHandler {
   return async (_req, res) => {
     if (stopping.aborted) return void res.status(503).json({ status: 'stopping' });
-    const results = await Promise.all(
-      Object.entries(checks).map(async ([name, check]) => [name, await failureOf(check)] as const),
-    );
+    const [warned, ...results] = await Promise.all([
+      warnings?.() ?? [],
+      ...Object.entries(checks).map(async ([name, check]) => [name, await failureOf(check)] as const),
+    ]);
     const isReady = results.every(([, failure]) => failure === null);
     const details = results.flatMap(([name, failure]) =>
       failure && failure.length > 0 ? [[name, failure] as const] : [],
@@ -37,6 +49,7 @@ export function readiness(checks: Record<string, HealthCheck>, stopping: AbortSi
       status: isReady ? 'ok' : 'failed',
       checks: Object.fromEntries(results.map(([name, failure]) => [name, failure ? 'failed' : 'ok'])),
       ...(details.length > 0 && { details: Object.fromEntries(details) }),
+      ...(warned.length > 0 && { warnings: warned }),
     });
   };
 }
@@ -48,10 +61,9 @@ export async function passes(check: HealthCheck): Promise<boolean> {
 
 /** @returns null when the check passes within two seconds, else the lines that tell why it does not */
 function failureOf(check: HealthCheck): Promise<readonly string[] | null> {
-  return Deadline.in(CHECK_TIMEOUT_MS)
-    .bound(check())
-    .then(
-      () => null,
-      (error: unknown) => (error instanceof CheckFailed ? error.lines : []),
-    );
+  const failure = check().then(
+    () => null,
+    (error: unknown) => (error instanceof CheckFailed ? error.lines : []),
+  );
+  return Promise.race([failure, wait(CHECK_TIMEOUT_MS, [], { ref: false })]);
 }

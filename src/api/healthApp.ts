@@ -2,7 +2,7 @@ import express, { type Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import type { Metrics } from '../metrics/metrics';
-import { liveness, passes, readiness, type HealthCheck } from './health';
+import { liveness, passes, readiness, type HealthCheck, type Warnings } from './health';
 import { metricsRoute } from './metricsRoute';
 import { requestId } from './requestId';
 import { requestLog } from './requestLog';
@@ -15,6 +15,8 @@ export interface BareDependencies {
 export interface HealthDependencies extends BareDependencies {
   /** What the process cannot work without. */
   checks: Record<string, HealthCheck>;
+  /** What is not as it should be, and no reason to be sent no requests. */
+  warnings?: Warnings;
   /** Aborted when the process has been told to stop. */
   stopping: AbortSignal;
 }
@@ -28,9 +30,9 @@ export function createBareApp({ log, metrics }: BareDependencies): Express {
 }
 
 /** What every part serves: liveness, readiness and metrics. A part adds its own routes. */
-export function createHealthApp({ log, metrics, checks, stopping }: HealthDependencies): Express {
+export function createHealthApp({ log, metrics, checks, warnings, stopping }: HealthDependencies): Express {
   for (const [name, check] of Object.entries(checks)) metrics.checks.set(name, () => passes(check));
   return createBareApp({ log, metrics })
-    .get('/-/readiness', readiness(checks, stopping))
+    .get('/-/readiness', readiness({ checks, stopping, ...(warnings && { warnings }) }))
     .get('/-/metrics', metricsRoute(metrics));
 }

@@ -32,7 +32,7 @@ export function checkToken({ verifyToken, waitMs, metrics }: ProvisionRoute): Re
     const deadline = Deadline.in(waitMs);
     res.locals['deadline'] = deadline;
     const token = req.get('x-customers-dot-internal-token');
-    await deadline.bound(countRefusals(metrics, verifyToken(token)));
+    await deadline.bound(countRefusals(metrics, verifyToken(token)), 'token');
     next();
   };
 }
@@ -41,13 +41,16 @@ export function checkToken({ verifyToken, waitMs, metrics }: ProvisionRoute): Re
 export function provision(route: ProvisionRoute): RequestHandler<{ id: string }> {
   return async (req, res) => {
     const deadline = res.locals['deadline'] as Deadline;
-    const found = checkNamespace(await deadline.bound(findNamespace(route.pool, req.params.id)));
+    const found = checkNamespace(await deadline.bound(findNamespace(route.pool, req.params.id), 'namespace'));
     if (!found.ok) throw new HttpProblem(found.refusal.status, 'namespace_refused', found.refusal.body);
     const { namespace } = found;
     note(res, { namespace_id: namespace.id });
 
-    const body = parseSyncBody(await deadline.bound(readJsonBody(req as Request, res)));
-    if (!body.ok) throw new HttpProblem(400, 'invalid_parameters', { error: body.errors.join(', ') });
+    const body = parseSyncBody(await deadline.bound(readJsonBody(req as Request), 'body'));
+    if (!body.ok) {
+      const parameters = body.errors.map((error) => error.replace(/ is \w+$/, ''));
+      throw new HttpProblem(400, 'invalid_parameters', { error: body.errors.join(', ') }, { parameters });
+    }
     const { syncId, provision } = body;
     note(res, { sync_id: syncId });
     if (syncId !== null && namespace.newestSyncId !== null && syncId < namespace.newestSyncId) {

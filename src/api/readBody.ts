@@ -1,24 +1,23 @@
-import express, { type Request, type Response } from 'express';
-import { jsonProblem } from '../domain/jsonLimits';
+import type { Readable } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import type { Request } from 'express';
+import getRawBody from 'raw-body';
+import { jsonProblem, MAX_BODY_BYTES } from '../domain/jsonLimits';
 import { HttpProblem } from './problems';
-
-const LIMIT = '100kb';
-const raw = express.raw({ type: () => true, limit: LIMIT });
 
 /**
  * Reads the JSON body of a request, only now: what a body holds is nobody's business before the token and the
- * namespace were checked (contract 1.1).
+ * namespace were checked (contract 1.1). One that is too large is refused as soon as that is known, by its announced
+ * length or by what has come of it.
  * @returns undefined when there is no body
  * @throws HttpProblem 415, 413 or 400 (contract 1.3)
  */
-export async function readJsonBody(req: Request, res: Response): Promise<unknown> {
-  const hasBody =
-    req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
+export async function readJsonBody(req: Request): Promise<unknown> {
+  const { headers } = req;
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   if (!hasBody) return undefined;
-  if (!isJson(req.headers['content-type'])) {
-    throw new HttpProblem(415, 'unsupported_media_type', { error: 'The body must be application/json' });
-  }
-  const bytes = await readBytes(req, res);
+  if (!isJson(headers['content-type'])) throw unsupported('The body must be application/json');
+  const bytes = await readBytes(req);
   if (bytes.length === 0) return undefined;
   const value = parse(bytes);
   const problem = jsonProblem(value);
@@ -30,19 +29,35 @@ function isJson(contentType: string | undefined): boolean {
   return contentType?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json';
 }
 
-async function readBytes(req: Request, res: Response): Promise<Buffer> {
-  const error = await new Promise<unknown>((resolve) => raw(req, res, resolve));
-  if (!error) return Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0);
-  const { status } = error as { status?: number };
-  if (status === 413) {
-    throw new HttpProblem(413, 'body_too_large', { error: `The body must not be larger than ${LIMIT}` });
-  }
-  if (status === 415) {
-    throw new HttpProblem(415, 'unsupported_media_type', {
-      error: 'The body has an unknown content encoding',
+async function readBytes(req: Request): Promise<Buffer> {
+  const content = contentOf(req);
+  try {
+    // The announced length is that of what is sent, which may be compressed.
+    const length = content === req ? (req.headers['content-length'] ?? null) : null;
+    return await getRawBody(content, { limit: MAX_BODY_BYTES, length });
+  } catch (error) {
+    if ((error as { status?: number }).status !== 413) throw malformed('The body could not be read');
+    throw new HttpProblem(413, 'body_too_large', {
+      error: `The body must not be larger than ${MAX_BODY_BYTES / 1024}kb`,
     });
+  } finally {
+    req.unpipe(); // what is left of it is dropped, so that the connection stays usable
   }
-  throw malformed('The body could not be read');
+}
+
+function contentOf(req: Request): Readable {
+  switch ((req.headers['content-encoding'] ?? 'identity').toLowerCase()) {
+    case 'identity':
+      return req;
+    case 'gzip':
+      return req.pipe(createGunzip());
+    case 'deflate':
+      return req.pipe(createInflate());
+    case 'br':
+      return req.pipe(createBrotliDecompress());
+    default:
+      throw unsupported('The body has an unknown content encoding');
+  }
 }
 
 function parse(bytes: Buffer): unknown {
@@ -55,4 +70,8 @@ function parse(bytes: Buffer): unknown {
 
 function malformed(error: string): HttpProblem {
   return new HttpProblem(400, 'malformed_json', { error });
+}
+
+function unsupported(error: string): HttpProblem {
+  return new HttpProblem(415, 'unsupported_media_type', { error });
 }

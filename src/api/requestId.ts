@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestHandler } from 'express';
-
-const PRINTABLE = /^[\x21-\x7e]{1,255}$/;
+import { isCorrelationId } from '../domain/correlationId';
 
 /** Names the request in its answer and in everything that comes of it (contract 2: `X-Request-Id`). */
 export const requestId: RequestHandler = (req, res, next) => {
   const sent = req.get('x-request-id');
-  const id = sent !== undefined && PRINTABLE.test(sent) ? sent : randomUUID();
+  const id = isCorrelationId(sent) ? sent : randomUUID();
   res.locals['requestId'] = id;
   res.set('X-Request-Id', id);
   next();

@@ -10,8 +10,12 @@ export interface RequestNotes {
   run_id?: string;
   outcome?: string;
   error_code?: string;
-  /** Why the token was refused, or what could not be found out about it. */
+  /** Why it was answered as it was. */
   reason?: string;
+  /** What it needed and did not get. */
+  dependency?: string;
+  /** Missing or invalid ones. */
+  parameters?: string[];
   /** Of a token that was not accepted. */
   kid?: string;
   err?: unknown;
@@ -31,6 +35,7 @@ export function requestLog(log: Logger, metrics: Metrics): RequestHandler {
       const durationS = Number(process.hrtime.bigint() - begun) / 1e9;
       const labels = { method: req.method, route: routeOf(req) };
       metrics.requests.inc({ ...labels, status: res.statusCode });
+      if (notes?.error_code !== undefined) metrics.problems.inc({ code: notes.error_code });
       metrics.requestDuration.observe(labels, durationS);
       const line = {
         correlation_id: res.locals['requestId'] as string,

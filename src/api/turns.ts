@@ -15,7 +15,7 @@ export class Turns {
     const mine = before.then(() => ended);
     this.last.set(namespaceId, mine);
     try {
-      await deadline.bound(before);
+      await deadline.bound(before, 'turn');
       return await work();
     } finally {
       end();

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Express } from 'express';
+import { originForm } from '../api/requestTarget';
 import { freePort } from '../local/ports';
 import { orExplain } from './startError';
 
@@ -34,8 +35,14 @@ export async function listen(
   if (port !== 0 && chosen !== port) onProgress(`port ${port} is taken: ${name} listens on ${chosen}`);
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`;
   const server = createServer();
+  // Without it a client that has sent all and says so (FIN) would not be answered. The types do not know it.
+  Object.assign(server, { httpAllowHalfOpen: true });
   endConnections(server, stopping);
-  server.on('request', createApp(url));
+  const app = createApp(url);
+  server.on('request', (req, res) => {
+    req.url = originForm(req.url ?? '/');
+    app(req, res);
+  });
   server.headersTimeout = 10_000;
   server.requestTimeout = 30_000;
   server.listen(chosen, host);

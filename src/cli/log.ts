@@ -24,10 +24,11 @@ export function createLog({ level, format, context, onError }: LogOptions): Logg
       mixin: () => ({ ...context() }),
       base: { service: 'namespace-provisioner', pid: process.pid },
       messageKey: 'message',
-      errorKey: 'exception',
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ severity: label.toUpperCase() }) },
-      serializers: { err: describeError, exception: describeError },
+      formatters: {
+        level: (label) => ({ severity: label.toUpperCase() }),
+        log: ({ err, ...fields }) => (err === undefined ? fields : { ...fields, ...exceptionFields(err) }),
+      },
     },
     format === 'json' ? destination : forPeople(destination),
   );
@@ -45,13 +46,13 @@ function forPeople(destination: DestinationStream): DestinationStream {
 }
 
 /** An error's kind and place; a database error's detail is left out, as it quotes rows. */
-function describeError(error: unknown): unknown {
-  if (!(error instanceof Error)) return { message: String(error) };
+function exceptionFields(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { 'exception.message': String(error) };
   const { code } = error as Error & { code?: unknown };
   return {
-    class: error.name,
-    message: error.message,
-    code,
-    backtrace: error.stack?.split('\n').slice(1, 12),
+    'exception.class': error.name,
+    'exception.message': error.message,
+    'exception.code': code,
+    'exception.backtrace': error.stack?.split('\n').slice(1, 12),
   };
 }

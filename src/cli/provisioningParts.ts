@@ -12,11 +12,11 @@ import { openSigningKeys } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
 import { observeOutbox } from '../metrics/outbox';
 import { observeRuns } from '../metrics/runs';
-import { connect } from '../temporal/connection';
+import { TemporalConnection } from '../temporal/connection';
 import { EarlyAnswers } from '../temporal/earlyAnswers';
 import { runUrl } from '../temporal/links';
 import { openRuns, pausedRuns } from '../temporal/openRuns';
-import { ensureSearchAttributes } from '../temporal/searchAttributes';
+import { SearchAttributes } from '../temporal/searchAttributes';
 import { listen } from './api';
 import { openAuditReader, type AuditReader } from './auditReader';
 import type { Cleanups } from './cleanups';
@@ -71,11 +71,16 @@ export async function startProvisioning(
   observeOutbox(metrics, () => unreleasedFollowUps(pool));
 
   await installMeasuredRuntime(log, metrics);
+  const interceptors = tracing?.client ?? null;
   const temporal = await orExplain(
-    connect(connectionOptions, namespace, tracing?.client ?? null),
+    TemporalConnection.open({ options: connectionOptions, namespace, interceptors }),
     `TEMPORAL_ADDRESS: no Temporal answers at ${connectionOptions.address}`,
   );
-  cleanups.add(() => temporal.connection.close());
+  cleanups.add(() => temporal.close());
+  await orExplain(
+    temporal.checkNamespace(),
+    `TEMPORAL_NAMESPACE: ${namespace} cannot be used at ${connectionOptions.address} ("temporal operator namespace create -n ${namespace}" makes a missing one)`,
+  );
   observeRuns(
     metrics,
     () => openRuns(temporal, Date.now()),
@@ -83,18 +88,20 @@ export async function startProvisioning(
   );
   await requireNamespace(temporal);
   const earlyAnswers = new EarlyAnswers();
-  const searchable = await ensureSearchAttributes(temporal, log);
+  const searchAttributes = new SearchAttributes(temporal, log, metrics.searchAttributesMissing);
+  await searchAttributes.untilKnown();
   const checks: Record<string, HealthCheck> = {
     gitlab_database: () => pool.query('SELECT 1'),
-    temporal: () =>
-      temporal.client.withDeadline(Date.now() + 2_000, () =>
-        temporal.client.workflowService.getSystemInfo({}),
-      ),
+    temporal: () => temporal.checkNamespace(),
     gitlab_schema: schemaCheck,
+  };
+  const warnings = async () => {
+    await searchAttributes.ensure();
+    return searchAttributes.problems.map((problem) => `search attribute ${problem}`);
   };
 
   const schema = new SchemaCache(pool);
-  const shared = { pool, schema, temporal, searchable, checks, earlyAnswers };
+  const shared = { pool, schema, temporal, searchAttributes, checks, warnings, earlyAnswers };
   const workerUrl = parts.includes('worker') ? await startWorkerPart(options, shared, cleanups) : null;
   if (!parts.includes('api')) return { apiUrl: null, adminUrl: null, workerUrl, uiUrl, auditReader: null };
 
@@ -103,7 +110,7 @@ export async function startProvisioning(
   const linkTo = (workflowId: string, runId: string) => runUrl(uiUrl, temporal.namespace, workflowId, runId);
   const base = { log, metrics };
   const audit = auditReader && { pool, schema, reader: auditReader, runUrl: linkTo };
-  const operations = { checks, stopping, audit };
+  const operations = { checks, warnings, stopping, audit };
   const address = { host: config.host, stopping, onProgress };
   const endpointAt = (url: string): EndpointSide => ({
     pool,
@@ -111,7 +118,7 @@ export async function startProvisioning(
     trace: tracing?.request ?? null,
     waitMs: config.waitMs,
     verifyToken: createTokenVerifier({ portalUrl: config.subscriptionPortalUrl ?? url }),
-    runner: { client: temporal.client, pool, turns: new Turns(), earlyAnswers, searchable },
+    runner: { temporal, searchAttributes, pool, turns: new Turns(), earlyAnswers },
     runUrl: linkTo,
     ...(keys && { issuer: createIssuerRouter(keys, () => url) }),
   });

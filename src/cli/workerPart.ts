@@ -10,7 +10,9 @@ import { createPool } from '../db/pool';
 import { observeCiResets } from '../metrics/ciResets';
 import type { TemporalConnection } from '../temporal/connection';
 import type { EarlyAnswers } from '../temporal/earlyAnswers';
-import { startWorker, type RunningWorker } from '../temporal/worker';
+import type { SearchAttributes } from '../temporal/searchAttributes';
+import type { RunningWorker } from '../temporal/worker';
+import { keepWorker } from '../temporal/workerKeeper';
 import { listen } from './api';
 import type { Cleanups } from './cleanups';
 import { graceMs } from './grace';
@@ -21,9 +23,9 @@ export interface Shared {
   pool: Pool;
   schema: SchemaCache;
   temporal: TemporalConnection;
-  /** Whether the Temporal server has our search attributes. */
-  searchable: boolean;
+  searchAttributes: SearchAttributes;
   checks: Record<string, HealthCheck>;
+  warnings: () => Promise<readonly string[]>;
   earlyAnswers: EarlyAnswers;
 }
 
@@ -34,7 +36,7 @@ export interface Shared {
  */
 export async function startWorkerPart(
   { config, parts, log, logContext, metrics, tracing, stopping, onProgress, onFatal }: ServiceOptions,
-  { pool, schema, temporal, searchable, checks, earlyAnswers }: Shared,
+  { pool, schema, temporal, searchAttributes, checks, warnings, earlyAnswers }: Shared,
   cleanups: Cleanups,
 ): Promise<string | null> {
   let worker: RunningWorker | null = null;
@@ -43,7 +45,7 @@ export async function startWorkerPart(
   let url: string | null = null;
   if (!parts.includes('api')) {
     const address = { name: 'the worker', host: config.host, port: config.workerPort, stopping, onProgress };
-    const health = await listen(address, () => createHealthApp({ log, metrics, checks, stopping }));
+    const health = await listen(address, () => createHealthApp({ log, metrics, checks, warnings, stopping }));
     cleanups.add(() => health.stop(graceMs(config)));
     url = health.url;
   }
@@ -55,18 +57,16 @@ export async function startWorkerPart(
     ciResets: openCiResets(config.gitlabCiDatabaseUrl, { pool, log, metrics }, cleanups),
     log,
     metrics,
-    searchable,
+    findSearchAttributes: () => searchAttributes.find(),
     policy: config.failurePolicy,
     onAnswer: ({ workflowId, runId }, answer) => earlyAnswers.give(workflowId, runId, answer),
+    onTrouble: ({ workflowId, runId }) => earlyAnswers.warn(workflowId, runId),
     billableMembers: (subscription) => subscription.seats_in_use,
   });
-  const started = await startWorker(temporal, activities, {
-    activity: [nameInLog(logContext)],
-    tracing,
-    buildId: config.workerBuildId,
-  });
+  const settings = { activity: [nameInLog(logContext)], tracing, buildId: config.workerBuildId };
+  const started = await keepWorker(temporal, activities, settings, log);
   worker = started;
-  started.done.catch((error: unknown) => onFatal(`the worker died: ${String(error)}`));
+  started.ended.catch((error: unknown) => onFatal(`the worker died: ${String(error)}`));
   cleanups.add(() => started.stop());
   return url;
 }

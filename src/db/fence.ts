@@ -1,6 +1,7 @@
 import type { Clock } from '../domain/plan';
 import type { Provision } from '../domain/provision';
 import type { Memories } from '../domain/sync';
+import type { NamespaceAtDoor } from './namespaces';
 import type { Tx } from './pool';
 import { prepared } from './statement';
 
@@ -98,15 +99,24 @@ export async function findEarlierRuns(tx: Tx, run: RunIdentity, provision: Provi
 
 /** What a step finds at the fence: the transaction's time, and whether the run may still write. */
 export interface Passage extends Clock {
+  /** Null: it was deleted, or turned into a project. */
+  namespace: Pick<NamespaceAtDoor, 'parentId'> | null;
   /** The newer sync (its id, or null when it carried none) that overtook this run; undefined when none did. */
   overtakenBy?: number | null;
 }
 
+// The namespace is held, too: until the transaction ends it cannot be deleted. In this order, as whoever deletes it should
+// not wait for a step that waits for the fence.
 const PASS = prepared(
   'pass_fence',
   `
-  SELECT sync_id, chain_id, now()::text AS now, current_date::text AS today
-  FROM provisioning.fences WHERE namespace_id = $1 FOR UPDATE`,
+  WITH fence AS MATERIALIZED (
+    SELECT sync_id, chain_id FROM provisioning.fences WHERE namespace_id = $1 FOR UPDATE
+  )
+  SELECT fence.*, namespace.*, now()::text AS now, current_date::text AS today
+  FROM fence LEFT JOIN LATERAL (
+    SELECT id, parent_id AS "parentId" FROM namespaces WHERE id = $1 AND type::text <> 'Project' FOR KEY SHARE
+  ) AS namespace ON true`,
 );
 
 /**
@@ -115,27 +125,32 @@ const PASS = prepared(
  * @throws when the run was never admitted
  */
 export async function passFence(tx: Tx, run: RunIdentity): Promise<Passage> {
-  const { rows } = await tx.query<{ sync_id: string | null; chain_id: string; now: string; today: string }>(
-    PASS(run.namespaceId),
-  );
+  const { rows } = await tx.query<
+    Clock & { sync_id: string | null; chain_id: string; id: string | null; parentId: string | null }
+  >(PASS(run.namespaceId));
   const fence = rows[0];
   if (!fence) throw new Error(`namespace ${run.namespaceId} has no fence: the run was never admitted`);
-  const clock = { now: fence.now, today: fence.today };
+  const namespace = fence.id === null ? null : { parentId: fence.parentId };
+  const passage = { now: fence.now, today: fence.today, namespace };
   const newest = fence.sync_id === null ? null : Number(fence.sync_id);
   const isOvertaken =
     fence.chain_id !== run.chainId || (run.syncId !== null && newest !== null && newest > run.syncId);
-  return isOvertaken ? { ...clock, overtakenBy: newest } : clock;
+  return isOvertaken ? { ...passage, overtakenBy: newest } : passage;
 }
 
 /**
  * Takes the namespace's lock like `passFence`, also for a run that may not have been admitted: one that was stopped
  * while its first step, which admits it, was under way.
+ * @returns whether the namespace has not been deleted
  */
-export async function lockFence(tx: Tx, run: RunIdentity): Promise<void> {
-  await tx.query(
-    `INSERT INTO provisioning.fences AS fence (namespace_id, workflow_id, run_id, chain_id, updated_at)
+export async function lockFence(tx: Tx, run: RunIdentity): Promise<{ hasNamespace: boolean }> {
+  const { rows } = await tx.query<{ hasNamespace: boolean }>(
+    `WITH namespace AS (SELECT id FROM namespaces WHERE id = $1 FOR KEY SHARE)
+     INSERT INTO provisioning.fences AS fence (namespace_id, workflow_id, run_id, chain_id, updated_at)
      VALUES ($1, $2, $3, $4, now())
-     ON CONFLICT (namespace_id) DO UPDATE SET updated_at = fence.updated_at`,
+     ON CONFLICT (namespace_id) DO UPDATE SET updated_at = fence.updated_at
+     RETURNING EXISTS (SELECT FROM namespace) AS "hasNamespace"`,
     [run.namespaceId, run.workflowId, run.runId, run.chainId],
   );
+  return rows[0] as (typeof rows)[0];
 }

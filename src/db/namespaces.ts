@@ -15,12 +15,11 @@ const COLUMNS = `
   namespaces.id, namespaces.type, namespaces.parent_id AS "parentId",
   namespaces.organization_id AS "organizationId", fences.sync_id AS "newestSyncId"`;
 
-const BY_ID = prepared(
-  'find_namespace_by_id',
-  `
+const SELECT_BY_ID = `
   SELECT ${COLUMNS} FROM namespaces LEFT JOIN provisioning.fences ON fences.namespace_id = namespaces.id
-  WHERE namespaces.id = $1 AND namespaces.type::text <> 'Project'`,
-);
+  WHERE namespaces.id = $1 AND namespaces.type::text <> 'Project'`;
+const BY_ID = prepared('find_namespace_by_id', SELECT_BY_ID);
+const HOLD = prepared('hold_namespace', `${SELECT_BY_ID} FOR KEY SHARE OF namespaces`);
 
 // Walks down from the root, one path segment a level; the whole path must be used up. The exact spelling comes before
 // any other case, as in GitLab, whose indexes are on lower(path).
@@ -46,6 +45,11 @@ const BY_PATH = prepared(
  */
 export function findNamespaceById(db: Pool | Tx, id: string): Promise<NamespaceAtDoor | null> {
   return findOne(db, BY_ID(id));
+}
+
+/** The same in a transaction, until the end of which the namespace cannot be deleted any more. */
+export function holdNamespace(tx: Tx, id: string): Promise<NamespaceAtDoor | null> {
+  return findOne(tx, HOLD(id));
 }
 
 /** Finds a namespace by full path in any case, e.g. `group` or `group/subgroup` (contract 1.1). */

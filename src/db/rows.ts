@@ -100,11 +100,14 @@ async function updateRow(tx: Tx, table: Table, key: string, values: ColumnValues
 /**
  * Puts a row back to its values before `change`, but only if it still holds what `change` wrote (contract 3). Columns
  * and tables that GitLab has removed since are left out.
- * @returns false when another writer changed or deleted the row since: then it is left alone.
+ * @returns `changed` or `gone` when somebody else changed or deleted the row since: then it is left alone.
  */
-export async function restoreRow({ tx, schema }: RowWriter, { before, after }: RowChange): Promise<boolean> {
+export async function restoreRow(
+  { tx, schema }: RowWriter,
+  { before, after }: RowChange,
+): Promise<'restored' | 'changed' | 'gone'> {
   const { table, key } = after;
-  if (!schema.has(table)) return true;
+  if (!schema.has(table)) return 'restored';
   const id = GITLAB_TABLES[table].primaryKey;
   const written = stored(schema, table, after.values ?? {});
   const { rows } = await tx.query<ColumnValues>(
@@ -112,17 +115,18 @@ export async function restoreRow({ tx, schema }: RowWriter, { before, after }: R
     [key],
   );
   const row = rows[0];
-  if (!row || Object.entries(written).some(([column, value]) => row[column] !== value)) return false;
+  if (!row) return 'gone';
+  if (Object.entries(written).some(([column, value]) => row[column] !== value)) return 'changed';
 
   if (before.values === null) {
-    if (table === 'subscription_add_ons' && (await isReferenced(tx, schema, key))) return true;
+    if (table === 'subscription_add_ons' && (await isReferenced(tx, schema, key))) return 'restored';
     await tx.query(`DELETE FROM ${table} WHERE ${id} = $1`, [key]);
-    return true;
+    return 'restored';
   }
   const values = stored(schema, table, before.values);
   const sets = Object.keys(values).map((column, index) => `${escapeIdentifier(column)} = $${index + 2}`);
   await tx.query(`UPDATE ${table} SET ${sets.join(', ')} WHERE ${id} = $1`, [key, ...Object.values(values)]);
-  return true;
+  return 'restored';
 }
 
 /**

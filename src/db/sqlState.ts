@@ -1,3 +1,5 @@
+import type { DatabaseError } from 'pg';
+
 /**
  * How a database error is answered (contract 3):
  * `refused` permanent, the caller's values do not fit: 422 · `transient` retried · `schema` retried with an alert, as
@@ -30,6 +32,8 @@ export const SQLSTATE_CLASSES: Record<string, ErrorClass> = {
   '28P01': 'transient', // wrong password, e.g. while it is being rotated
   '3D000': 'transient', // the database is not there (yet)
 };
+
+const RAISED = 'P0001';
 
 // Named in messages; PostgreSQL's own condition names.
 const CONDITION_NAMES: Record<string, string> = {
@@ -80,7 +84,13 @@ export interface DatabaseFailure {
   /** The condition's name, e.g. `check_violation`; the code where it has none. */
   condition: string;
   table: string | null;
+  constraint: string | null;
+  /** What a trigger or function said; PostgreSQL's own texts may quote values. */
+  text: string | null;
 }
+
+const NO_NAMES = { table: null, constraint: null, text: null };
+const MAX_TEXT = 500;
 
 /** The class of a SQLSTATE, e.g. `23514`. */
 export function classOfSqlState(sqlState: string): ErrorClass {
@@ -93,21 +103,23 @@ export function classOfSqlState(sqlState: string): ErrorClass {
  */
 export function databaseFailure(error: unknown): DatabaseFailure | null {
   if (!(error instanceof Error)) return null;
-  const { code, table, severity } = error as Error & { code?: string; table?: string; severity?: string };
+  const { code, table, constraint, severity } = error as Error & Partial<DatabaseError>;
   if (severity !== undefined && code !== undefined) {
     return {
       class: isStaleStatement(error) ? 'transient' : classOfSqlState(code),
       code,
       condition: CONDITION_NAMES[code] ?? code,
       table: table ?? null,
+      constraint: constraint ?? null,
+      text: code === RAISED ? error.message.slice(0, MAX_TEXT) : null,
     };
   }
   if (code !== undefined && NETWORK_CODES.has(code)) {
-    return { class: 'transient', code, condition: code, table: null };
+    return { class: 'transient', code, condition: code, ...NO_NAMES };
   }
   if (isAggregate(error)) return databaseFailure(error.errors[0]);
   return DRIVER_MESSAGES.some((message) => error.message.includes(message))
-    ? { class: 'transient', code: 'no_answer', condition: 'no_answer', table: null }
+    ? { class: 'transient', code: 'no_answer', condition: 'no_answer', ...NO_NAMES }
     : null;
 }
 

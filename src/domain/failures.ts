@@ -8,7 +8,7 @@ import type { SectionName } from './sections';
 export const FAILURE = {
   /** A run was started with something that is no valid request. Details: [InvalidRequest]. Not retried. */
   invalidRequest: 'InvalidRequest',
-  /** A step refuses its section. Details: [SectionEntries]. Not retried. */
+  /** A step refuses its section. Details: [SectionEntries, DatabaseRefusal[]]. Not retried. */
   validation: 'ValidationError',
   /** A newer sync was admitted. Details: [its id or null]. Not retried. */
   superseded: 'Superseded',

@@ -1,3 +1,6 @@
+/** Bytes that a sync may have as JSON (contract 1.3). */
+export const MAX_BODY_BYTES = 100 * 1024;
+
 /** Levels of arrays and objects that a body may nest. */
 const MAX_JSON_DEPTH = 100;
 

@@ -11,3 +11,13 @@ export function fitsInt8(primaryKey: string): boolean {
   const value = BigInt(primaryKey);
   return value >= INT8_MIN && value <= INT8_MAX;
 }
+
+/**
+ * The one spelling of a primary key: a namespace has one workflow id, and so one lock, however its id was written.
+ * @returns null for what is no primary key, or a number that may have lost digits
+ */
+export function canonicalId(id: unknown): string | null {
+  if (typeof id === 'number') return Number.isSafeInteger(id) ? String(id) : null;
+  if (typeof id !== 'string' || !isPrimaryKey(id) || !fitsInt8(id)) return null;
+  return String(BigInt(id));
+}

@@ -51,6 +51,8 @@ export type StepCall =
 export interface SequenceCall {
   /** Of the first step; the others are told the rest by what the steps before have returned. */
   opens: Opening | null;
+  /** Of the request, for the log: what the steps before have returned does not name it there. */
+  correlation_id: string | null;
   /** From 0. */
   position: number;
   /** How many steps are called. */
@@ -60,8 +62,6 @@ export interface SequenceCall {
 /** How a sync fared at the fence and, under `compensate`, before the rules of all its sections. */
 export type Admission = {
   input: StepInput;
-  /** Whether the server has our search attributes. */
-  searchable: boolean;
   /** The run before this one if it ended without an outcome; its steps stand and this sync goes over them. */
   unfinishedRun: string | null;
 } & (
@@ -79,12 +79,25 @@ export interface Change {
   after: ColumnValues | null;
 }
 
+/** What the database said when it refused a section, for people: the ledger and the log have it, no answer does. */
+export interface DatabaseRefusal {
+  section: SectionName;
+  /** The condition's name, e.g. `check_violation`. */
+  condition: string;
+  table: string | null;
+  constraint: string | null;
+  /** What a trigger or function said. */
+  text: string | null;
+}
+
 /** What a step did. */
 export interface StepResult {
   entries: SectionEntries;
   changes: Change[];
   /** The attempt that took effect, counted from 1 within the activity. */
   attempt: number;
+  /** Of its sections that the database refused beside others that stand. */
+  refusals?: DatabaseRefusal[];
   /** Of a step that opened its run. */
   admission?: Admission;
   /** The run's answer, where it was recorded together with the step: from then on nothing else may end the run. */
@@ -101,6 +114,8 @@ export interface UndoResult {
   entries: SectionEntries;
   restored: { table: Table; key: string }[];
   kept: { table: Table; key: string }[];
+  /** Why rows were kept, where the database did not let them be put back. */
+  refusals?: DatabaseRefusal[];
 }
 
 /** A run that has its outcome is not undone any more. */
@@ -110,3 +125,8 @@ export interface TooLate {
 
 /** How a run ended, as the ledger keeps it: the answer, or that it was cancelled or failed on a bug. */
 export type Outcome = Answer | { status: 'cancelled' | 'failed'; message: string | null };
+
+/** Whether a run ended with an answer for its caller. */
+export function isAnswer(outcome: Outcome): outcome is Answer {
+  return outcome.status !== 'cancelled' && outcome.status !== 'failed';
+}

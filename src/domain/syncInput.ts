@@ -1,7 +1,7 @@
 import { isJsonObject } from './addOnInput';
+import { isCorrelationId } from './correlationId';
 import type { InvalidRequest } from './failures';
-import { jsonProblem } from './jsonLimits';
-import { fitsInt8, isPrimaryKey } from './namespaceId';
+import { canonicalId } from './namespaceId';
 import type { SyncInput } from './sync';
 import { parseSyncBody } from './syncRequest';
 
@@ -14,18 +14,16 @@ type Parsed = { ok: true; input: SyncInput } | { ok: false; refusal: InvalidRequ
 
 /**
  * Reads the input of a workflow run, which a person may have written by hand: `namespace_id` (number or digits),
- * `provision`, and optionally `sync_id` and `correlation_id`. The same rules as at the endpoint hold (contract 1.3).
+ * `provision`, and optionally `sync_id` and `correlation_id`. The same rules as at the endpoint hold (contract 1.3); what
+ * cannot even be handed on, the workflow itself has refused (`workflows/inputProblem`).
  * @param workflowId the run's own id, which must be the namespace's: it is the lock
  */
 export function parseSyncInput(request: unknown, workflowId: string): Parsed {
   const root = isJsonObject(request) ? request : {};
-  const problem = jsonProblem(request);
-  if (problem !== null) return refuse(problem);
   const { namespace_id: sentId } = root;
   if (sentId === undefined || sentId === null) return refuse('namespace_id is missing');
-  const namespaceId = typeof sentId === 'number' ? String(sentId) : sentId;
-  if (typeof namespaceId !== 'string') return refuse('namespace_id is invalid');
-  if (!isPrimaryKey(namespaceId) || !fitsInt8(namespaceId)) return refuse('namespace_id is invalid');
+  const namespaceId = canonicalId(sentId);
+  if (namespaceId === null) return refuse('namespace_id is invalid');
   if (workflowId !== workflowIdOf(namespaceId)) {
     return refuse(`the workflow id must be ${workflowIdOf(namespaceId)}`);
   }
@@ -38,7 +36,7 @@ export function parseSyncInput(request: unknown, workflowId: string): Parsed {
       namespace_id: namespaceId,
       sync_id: body.syncId,
       provision: body.provision,
-      correlation_id: typeof correlationId === 'string' ? correlationId : null,
+      correlation_id: isCorrelationId(correlationId) ? correlationId : null,
     },
   };
 }

@@ -1,5 +1,6 @@
 import { isJsonObject } from './addOnInput';
 import { parseProvision, type Provision } from './provision';
+import { isSyncId } from './syncId';
 
 export type ParsedSyncBody =
   { ok: true; syncId: number | null; provision: Provision } | { ok: false; errors: string[] };
@@ -15,12 +16,8 @@ export function parseSyncBody(body: unknown): ParsedSyncBody {
     ? parseProvision(root['provision'])
     : { ok: false as const, errors: ['provision is missing'] };
   const syncId = Object.hasOwn(root, 'sync_id') ? root['sync_id'] : null;
-  const syncIdErrors = isSyncId(syncId) ? [] : ['sync_id is invalid'];
-  if (parsed.ok && isSyncId(syncId)) return { ok: true, syncId, provision: parsed.provision };
+  const isValid = syncId === null || isSyncId(syncId);
+  const syncIdErrors = isValid ? [] : ['sync_id is invalid'];
+  if (parsed.ok && isValid) return { ok: true, syncId, provision: parsed.provision };
   return { ok: false, errors: [...(parsed.ok ? [] : parsed.errors), ...syncIdErrors] };
-}
-
-/** `sync_id` orders syncs, so a value that lost its precision or its type on the way is refused, not coerced. */
-function isSyncId(value: unknown): value is number | null {
-  return value === null || (typeof value === 'number' && Number.isSafeInteger(value) && value > 0);
 }

@@ -7,6 +7,8 @@ export const DYNAMIC_CONFIG = {
   'frontend.namespaceRPS.visibility': 1_000,
   // A worker gets an activity that it scheduled in the same answer, without a trip over the task queue.
   'system.enableActivityEagerExecution': true,
+  // `temporal workflow pause` is off otherwise.
+  'frontend.WorkflowPauseEnabled': true,
 };
 
 /** Flags of `temporal server start-dev` that every server of ours gets. */

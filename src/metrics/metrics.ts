@@ -39,11 +39,15 @@ export interface Metrics {
   stepRetries: Counter<'step' | 'reason'>;
   /** Runs that ended without an outcome (terminated by a person) and were found by the next sync. */
   unfinishedRuns: Counter;
+  /** Search attributes that Temporal does not have as runs need them. */
+  searchAttributesMissing: Gauge;
+  /** Answers that are no outcome of a sync, by the code that `docs/errors.md` lists. */
+  problems: Counter<'code'>;
   /** Compensations by step, and whether rows had to be left as they are. */
   compensations: Counter<'step' | 'result'>;
   /** Attempts of CustomersDot's side that ended, by state; `given_up`: failed, and not tried again. */
   attempts: Counter<'state'>;
-  /** Outcomes of attempts that could not be stored at once; `reason`: `transient`, `refused` or `bug`. */
+  /** Outcomes of attempts that could not be stored at once; `reason`: `transient`, `refused`, `schema` or `bug`. */
   unstoredOutcomes: Counter<'reason'>;
 }
 
@@ -153,6 +157,17 @@ export function createMetrics(): Metrics {
       help: 'Runs without an outcome that the next sync of their namespace found',
       registers,
     }),
+    searchAttributesMissing: new Gauge({
+      name: 'provisioner_search_attributes_missing',
+      help: 'Search attributes that Temporal does not have as runs need them',
+      registers,
+    }),
+    problems: new Counter({
+      name: 'provisioner_problems_total',
+      help: 'Answers that are no outcome of a sync, by their code',
+      labelNames: ['code'],
+      registers,
+    }),
     compensations: counter(
       'provisioner_compensations_total',
       'Steps that were undone; result kept: rows of another writer were left as they are',
@@ -166,7 +181,7 @@ export function createMetrics(): Metrics {
     unstoredOutcomes: counter(
       'provisioner_unstored_outcomes_total',
       "Outcomes of attempts of CustomersDot's side that could not be stored at once",
-      { reason: ['transient', 'refused', 'bug'] },
+      { reason: ['transient', 'refused', 'schema', 'bug'] },
     ),
   };
 }

@@ -1,5 +1,6 @@
 import { Client, type ClientInterceptors } from '@temporalio/client';
 import type { Logger } from 'pino';
+import { calmLongPolls } from './calmLongPolls';
 import {
   DefaultLogger,
   NativeConnection,
@@ -7,13 +8,6 @@ import {
   makeTelemetryFilterString,
   type NativeConnectionOptions,
 } from '@temporalio/worker';
-
-/** A client on the connection that the worker of this process uses, too: that makes eager starts possible. */
-export interface TemporalConnection {
-  connection: NativeConnection;
-  client: Client;
-  namespace: string;
-}
 
 /**
  * Sends the SDK's own log through ours and leaves signals to us. Once per process, before any connection.
@@ -46,20 +40,67 @@ export function installRuntime(log: Logger, metricsAddress: string): void {
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?$/;
+// One that throws at a payload would make a run that somebody started by hand an error of every request.
+const CONVERTER = require.resolve('../workflows/payloadConverter');
 
-/**
- * Connects to Temporal.
- * @param interceptors of the client; null: none
- * @throws TransportError when no server answers
- */
-export async function connect(
-  options: NativeConnectionOptions,
-  namespace: string,
-  interceptors: ClientInterceptors | null,
-): Promise<TemporalConnection> {
+/** How to connect. */
+export interface ConnectionSettings {
+  options: NativeConnectionOptions;
+  namespace: string;
+  /** Of the client; null: none. */
+  interceptors: ClientInterceptors | null;
+}
+
+/** A client on the connection that the worker of this process uses, too: that makes eager starts possible. */
+export class TemporalConnection {
+  private constructor(
+    private readonly settings: ConnectionSettings,
+    private current: { connection: NativeConnection; client: Client },
+  ) {}
+
+  /** @throws TransportError when no server answers */
+  static async open(settings: ConnectionSettings): Promise<TemporalConnection> {
+    return new TemporalConnection(settings, await connect(settings));
+  }
+
+  get connection(): NativeConnection {
+    return this.current.connection;
+  }
+
+  get client(): Client {
+    return this.current.client;
+  }
+
+  get namespace(): string {
+    return this.settings.namespace;
+  }
+
+  /** Replaces the connection. The one before stays open for whoever still uses it. */
+  async renew(): Promise<void> {
+    this.current = await connect(this.settings);
+  }
+
+  /** Resolves if the server has the namespace. @throws a gRPC error, or TransportError */
+  async checkNamespace(): Promise<void> {
+    const { client, namespace } = this;
+    await client.withDeadline(Date.now() + CHECK_LIMIT_MS, () =>
+      client.workflowService.describeNamespace({ namespace }),
+    );
+  }
+
+  close(): Promise<void> {
+    return this.connection.close();
+  }
+}
+
+const CHECK_LIMIT_MS = 2_000;
+
+async function connect({ options, namespace, interceptors }: ConnectionSettings) {
   // Compressing what stays on this machine only costs.
   const compression = LOOPBACK.test(options.address ?? '') && { grpcCompression: { codec: 'none' as const } };
   const connection = await NativeConnection.connect({ ...compression, ...options });
-  const client = new Client({ connection, namespace, ...(interceptors && { interceptors }) });
-  return { connection, namespace, client };
+  calmLongPolls(connection.workflowService);
+  const dataConverter = { payloadConverterPath: CONVERTER };
+  const client = new Client({ connection, namespace, dataConverter, ...(interceptors && { interceptors }) });
+  return { connection, client };
 }

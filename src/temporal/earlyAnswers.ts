@@ -1,10 +1,23 @@
 import type { Answer } from '../domain/answer';
 
+/** What the worker of this process tells of a run. */
+export interface RunNews {
+  /** Resolves when the answer is recorded; else never. */
+  answer: Promise<Answer>;
+  /** Resolves when the run has left the normal case: its answer may come from elsewhere, so Temporal is to be asked. */
+  trouble: Promise<null>;
+}
+
 /** What a request listens for while its run is under way. */
 export interface Listener {
-  /** Resolves when the worker of this process has recorded the answer of this run; else never. */
-  answerOf(runId: string): Promise<Answer>;
+  newsOf(runId: string): RunNews;
   stop(): void;
+}
+
+/** Resolves the promises of a run's news. */
+interface Teller extends RunNews {
+  give(answer: Answer): void;
+  warn(): void;
 }
 
 /**
@@ -12,34 +25,43 @@ export interface Listener {
  * the ledger: the run ends with it, whatever happens then, so nobody needs to wait until Temporal has closed the run.
  */
 export class EarlyAnswers {
-  private readonly listeners = new Map<string, Set<(runId: string, answer: Answer) => void>>();
+  /** By workflow; each tells about a run. */
+  private readonly listeners = new Map<string, Set<(runId: string) => Teller>>();
 
   /** Told by the worker. Who does not listen by then asks Temporal. */
   give(workflowId: string, runId: string, answer: Answer): void {
-    for (const listener of this.listeners.get(workflowId) ?? []) listener(runId, answer);
+    for (const tellerOf of this.listeners.get(workflowId) ?? []) tellerOf(runId).give(answer);
+  }
+
+  /** Told by the worker when an activity of the run has failed. */
+  warn(workflowId: string, runId: string): void {
+    for (const tellerOf of this.listeners.get(workflowId) ?? []) tellerOf(runId).warn();
   }
 
   /** To be called before the run is started, as its answer may be there before its id is. */
   listen(workflowId: string): Listener {
-    const given = new Map<string, Answer>();
-    const waiting = new Map<string, (answer: Answer) => void>();
-    const listener = (runId: string, answer: Answer) => {
-      given.set(runId, answer);
-      waiting.get(runId)?.(answer);
+    const tellers = new Map<string, Teller>();
+    const tellerOf = (runId: string) => {
+      const teller = tellers.get(runId) ?? createTeller();
+      tellers.set(runId, teller);
+      return teller;
     };
     const all = this.listeners.get(workflowId) ?? new Set();
-    this.listeners.set(workflowId, all.add(listener));
+    this.listeners.set(workflowId, all.add(tellerOf));
     return {
-      answerOf: (runId) =>
-        new Promise((resolve) => {
-          const answer = given.get(runId);
-          if (answer) resolve(answer);
-          else waiting.set(runId, resolve);
-        }),
+      newsOf: tellerOf,
       stop: () => {
-        all.delete(listener);
+        all.delete(tellerOf);
         if (all.size === 0) this.listeners.delete(workflowId);
       },
     };
   }
+}
+
+function createTeller(): Teller {
+  let give: Teller['give'] = () => undefined;
+  let warn: Teller['warn'] = () => undefined;
+  const answer = new Promise<Answer>((resolve) => (give = resolve));
+  const trouble = new Promise<null>((resolve) => (warn = () => resolve(null)));
+  return { answer, trouble, give, warn };
 }

@@ -3,13 +3,14 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { databaseFailure } from '../db/sqlState';
 import { FAILURE, type InvalidRequest, type SectionEntries } from '../domain/failures';
+import type { DatabaseRefusal } from '../domain/sync';
 
-/** The caller's values are refused; never retried (contract 3). */
-export function validationFailure(entries: SectionEntries): ApplicationFailure {
+/** The caller's values are refused; never retried (contract 3). @param refusals by the database */
+export function validationFailure(entries: SectionEntries, refusals: DatabaseRefusal[]): ApplicationFailure {
   const messages = Object.values(entries).flatMap((entry) =>
     entry?.status === 'error' ? [entry.message] : [],
   );
-  return permanent(FAILURE.validation, messages.join(', '), entries);
+  return permanent(FAILURE.validation, messages.join(', '), entries, refusals);
 }
 
 /** The run is overtaken by a newer sync (contract 5). @param by its id; null when it carried none */
@@ -23,12 +24,12 @@ export function invalidRequestFailure(request: InvalidRequest): ApplicationFailu
   return permanent(FAILURE.invalidRequest, text, request);
 }
 
-function permanent(type: string, message: string, detail: unknown): ApplicationFailure {
+function permanent(type: string, message: string, ...details: unknown[]): ApplicationFailure {
   const failure = ApplicationFailure.create({
     type,
     message,
     nonRetryable: true,
-    details: [detail],
+    details,
     category: ApplicationFailureCategory.BENIGN,
   });
   failure.stack = ''; // expected: where in our code it was found out tells nobody anything

@@ -1,6 +1,9 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { IllegalStateError } from '@temporalio/common';
 import {
+  TransportError,
   Worker,
   type ActivityInterceptorsFactory,
   type InjectedSinks,
@@ -31,13 +34,13 @@ export interface WorkerSettings {
 /** A worker that is polling. */
 export interface RunningWorker {
   isRunning(): boolean;
-  /** Lets running activities finish (10 s), then resolves. Rejects if the worker died before. */
+  /** Lets running activities finish (10 s), then resolves. */
   stop(): Promise<void>;
-  /** Settles when the worker ends, for whatever reason. */
-  done: Promise<void>;
+  /** Resolves when it has ended; `refused`: Temporal refused its polls. Rejects if it died of anything else. */
+  ended: Promise<'stopped' | 'refused'>;
 }
 
-/** Starts the worker for the task queue `provisioning`. */
+/** Starts a worker for the task queue `provisioning`. */
 export async function startWorker(
   { connection, namespace }: TemporalConnection,
   activities: Activities,
@@ -59,16 +62,37 @@ export async function startWorker(
     maxConcurrentLocalActivityExecutions: WORKFLOW_TASKS * STEPS.length, // those of a task wait for each other
     maxConcurrentActivityTaskExecutions: 50,
   });
-  const done = worker.run();
-  done.catch(() => undefined); // whoever awaits it sees it
+  const ended = endOf(worker);
+  ended.catch(() => undefined); // whoever awaits it sees it
   return {
     isRunning: () => worker.getState() === 'RUNNING',
     stop: async () => {
       if (worker.getState() === 'RUNNING') worker.shutdown();
-      await done;
+      await ended;
     },
-    done,
+    ended,
   };
+}
+
+const LOOK_MS = 500;
+const SETTLE_MS = 5_000;
+
+async function endOf(worker: Worker): Promise<'stopped' | 'refused'> {
+  // A refused poll is a TransportError. After that the SDK (1.24) may find its own worker still in use, which is what it
+  // says then, or it waits for ever for its other polls to end: then only its state tells.
+  const run = worker.run().then(
+    () => 'stopped' as const,
+    (error: unknown) => {
+      if (error instanceof TransportError || error instanceof IllegalStateError) return 'refused' as const;
+      throw error;
+    },
+  );
+  const refused = async () => {
+    while (!['FAILED', 'STOPPED'].includes(worker.getState())) await sleep(LOOK_MS, null, { ref: false });
+    await sleep(SETTLE_MS, null, { ref: false }); // what it died of may still come
+    return 'refused' as const;
+  };
+  return Promise.race([run, refused()]);
 }
 
 function versionOf(buildId: string): WorkerDeploymentOptions {

@@ -8,7 +8,7 @@ import { answerOf, supersededAnswer, type Answer } from '../domain/answer';
 import { askedSections } from '../domain/askedSections';
 import { FAILURE, type SectionEntries } from '../domain/failures';
 import { askedSteps, isLastStep, type Step } from '../domain/steps';
-import type { Admission, Opening, Outcome, StepInput, StepResult } from '../domain/sync';
+import type { Admission, DatabaseRefusal, Opening, Outcome, StepInput, StepResult } from '../domain/sync';
 import { execute, executeVisibly, permanentCause } from './activityCalls';
 import { callAtOnce } from './callAtOnce';
 import { Details } from './details';
@@ -26,6 +26,8 @@ export interface Progress {
   recorded: Outcome | null;
   /** Whether writes were taken back. */
   isCompensated: boolean;
+  /** What the database refused, for the ledger. */
+  refusals: DatabaseRefusal[];
   details: Details;
 }
 
@@ -34,7 +36,7 @@ export interface Saga {
   progress: Readonly<Progress>;
   /**
    * Admits the sync and runs the asked steps in order. Leaves all of them or, where the policy asks for it, none in
-   * effect. @throws ActivityFailure of a request that is invalid
+   * effect. @throws ActivityFailure of a request that is invalid, where nothing has been begun
    */
   apply(): Promise<Ending>;
   /** Undoes every asked step, newest first; retried until it can be done, also in a cancelled run. */
@@ -47,7 +49,14 @@ export interface Saga {
  */
 export function createSaga(opening: Opening, newerSync: () => number | null): Saga {
   const details = new Details();
-  const progress: Progress = { run: opening, admission: null, recorded: null, isCompensated: false, details };
+  const progress: Progress = {
+    run: opening,
+    admission: null,
+    recorded: null,
+    isCompensated: false,
+    refusals: [],
+    details,
+  };
   const entries: SectionEntries = {};
   const requested = requestedProvision(opening.request);
 
@@ -89,7 +98,9 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
   const refused = (error: unknown, { policy }: StepInput) => {
     const cause = permanentCause(error);
     if (cause?.type !== FAILURE.validation) throw error;
-    Object.assign(entries, cause.details?.[0] as SectionEntries);
+    const [refused, refusals = []] = (cause.details ?? []) as [SectionEntries, DatabaseRefusal[]?];
+    Object.assign(entries, refused);
+    progress.refusals.push(...refusals);
     if (policy === 'compensate') throw new StepRefused();
   };
 
@@ -121,9 +132,11 @@ export function createSaga(opening: Opening, newerSync: () => number | null): Sa
       const left = askedSteps(input.provision).filter((step) => !done.some((taken) => taken.step === step));
       for (const step of left) await runStep(step, input, step === failed?.step ? failed.error : null);
     } catch (error) {
-      if (permanentCause(error)?.type === FAILURE.invalidRequest) throw error;
+      // Of an admitted sync: its namespace was deleted or moved meanwhile.
+      const isInvalid = permanentCause(error)?.type === FAILURE.invalidRequest;
+      if (isInvalid && !progress.admission) throw error;
       const newer = supersededBy(error, newerSync());
-      if (progress.admission?.input.policy !== 'independent' || newer) await undo();
+      if (progress.admission?.input.policy !== 'independent' || newer || isInvalid) await undo();
       if (newer) return { answer: supersededAnswer(newer.by) };
       if (!(error instanceof StepRefused)) return { failure: error as Error };
     }

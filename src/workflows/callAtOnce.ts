@@ -1,4 +1,5 @@
 import { isCancellation } from '@temporalio/workflow';
+import { isCorrelationId } from '../domain/correlationId';
 import { askedSteps, type Step } from '../domain/steps';
 import type { Opening, StepResult } from '../domain/sync';
 import { executeLocally } from './activityCalls';
@@ -19,10 +20,12 @@ export interface Reached {
  */
 export async function callAtOnce(opening: Opening, provision: object): Promise<Reached> {
   const steps = askedSteps(provision);
+  const { correlation_id: sent } = (opening.request ?? {}) as { correlation_id?: unknown };
+  const correlation_id = isCorrelationId(sent) ? sent : null;
   const results = await Promise.allSettled(
     steps.map((step, position) =>
       executeLocally(step.step, stepSummary(step.step, provision), [
-        { opens: position === 0 ? opening : null, position, count: steps.length },
+        { opens: position === 0 ? opening : null, correlation_id, position, count: steps.length },
       ]),
     ),
   );

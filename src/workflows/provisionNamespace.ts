@@ -5,19 +5,20 @@ import {
   setHandler,
   defineSignal,
   setCurrentDetails,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import { ApplicationFailureCategory } from '@temporalio/common';
 import type { Answer } from '../domain/answer';
-import { FAILURE } from '../domain/failures';
-import type { Opening, Outcome, StepInput } from '../domain/sync';
+import { FAILURE, type InvalidRequest } from '../domain/failures';
+import { isAnswer, type Outcome } from '../domain/sync';
+import { isSyncId } from '../domain/syncId';
 import { execute, permanentCause } from './activityCalls';
 import { createSaga, internalFailure, type Ending, type Progress, type Saga } from './applySteps';
+import { inputProblem } from './inputProblem';
+import { makeSearchable } from './makeSearchable';
 import { NEWER_SYNC_SIGNAL } from './names';
-import { NAMESPACE_ID, outcomeAttributes, startAttributes } from './searchAttributes';
 
-const newerSyncSignal = defineSignal<[number]>(NEWER_SYNC_SIGNAL);
+const newerSyncSignal = defineSignal<[unknown]>(NEWER_SYNC_SIGNAL);
 
 /**
  * Provisions one namespace with one sync (contract 3 to 5). Its id is `provision:<namespace id>`.
@@ -29,11 +30,14 @@ export async function provisionNamespace(request: unknown): Promise<Answer> {
   let newerSync: number | null = null;
   const steps = new CancellationScope();
   setHandler(newerSyncSignal, (syncId) => {
-    const own = (request as { sync_id?: number | null } | null)?.sync_id ?? null;
-    if (own === null || syncId <= own) return;
+    const own = (request as { sync_id?: unknown } | null)?.sync_id;
+    // A person may have sent it, and anything with it.
+    if (!isSyncId(own) || !isSyncId(syncId) || syncId <= own) return;
     newerSync = Math.max(syncId, newerSync ?? 0);
     steps.cancel();
   });
+  const problem = inputProblem(request);
+  if (problem !== null) throw expected(FAILURE.invalidRequest, problem, refusedInput(problem));
 
   const { firstExecutionRunId, startTime } = workflowInfo();
   const opening = {
@@ -51,41 +55,31 @@ export async function provisionNamespace(request: unknown): Promise<Answer> {
   return endRun(outcome, ending);
 }
 
+const refusedInput = (error: string): InvalidRequest => ({ status: 400, body: { error } });
+
 /** What the ledger says of how the run ended; written now unless the last step has brought it along. */
 async function recordedOutcome(saga: Saga, ending: Ending): Promise<Outcome> {
   const { progress } = saga;
   let outcome = progress.recorded;
   try {
-    outcome ??= await record(progress.run, outcomeOf(ending));
+    outcome ??= await record(progress, outcomeOf(ending));
   } catch (error) {
     if (progress.admission?.input.policy !== 'independent') await saga.undo();
     outcome = progress.recorded;
     if (!outcome) {
-      makeSearchable(progress, { status: 'failed', message: null });
+      await makeSearchable(progress, { status: 'failed', message: null });
       throw internalFailure(error as Error);
     }
   }
   setCurrentDetails(progress.details.text(outcome));
-  makeSearchable(progress, outcome);
+  await makeSearchable(progress, outcome);
   return outcome;
 }
 
-function record(run: Opening | StepInput, outcome: Outcome): Promise<Outcome> {
+function record({ run, refusals }: Progress, outcome: Outcome): Promise<Outcome> {
   return CancellationScope.nonCancellable(() =>
-    execute('recordOutcome', 'Record the outcome and release follow-up work', [run, outcome]),
+    execute('recordOutcome', 'Record the outcome and release follow-up work', [run, outcome, refusals]),
   );
-}
-
-function makeSearchable({ admission, isCompensated }: Progress, outcome: Outcome): void {
-  if (!admission?.searchable) return;
-  const { namespace_id, sync_id } = admission.input;
-  // The endpoint gives these at the start, for free; a person who starts a run does not.
-  const isGiven = workflowInfo().typedSearchAttributes.get(NAMESPACE_ID) !== undefined;
-  const attributes = [
-    ...(isGiven ? [] : startAttributes(namespace_id, sync_id)),
-    ...outcomeAttributes(outcome, isCompensated),
-  ];
-  if (attributes.length > 0) upsertSearchAttributes(attributes);
 }
 
 function outcomeOf(ending: Ending): Outcome {
@@ -96,19 +90,26 @@ function outcomeOf(ending: Ending): Outcome {
 }
 
 function endRun(outcome: Outcome, ending: Ending): Answer {
-  if (!('payload' in outcome)) {
+  if (!isAnswer(outcome)) {
     const failure = 'failure' in ending ? ending.failure : new Error(outcome.message ?? outcome.status);
-    throw isCancellation(failure) ? failure : internalFailure(failure);
+    if (isCancellation(failure)) throw failure;
+    const cause = permanentCause(failure);
+    throw cause?.type === FAILURE.invalidRequest ? cause : internalFailure(failure);
   }
   if (outcome.status !== 'error') return outcome;
   // A refused sync is a failed run: that is how people look for it, and the message shows in every list.
-  const refused = ApplicationFailure.create({
-    type: FAILURE.refused,
-    message: outcome.message ?? 'refused',
+  throw expected(FAILURE.refused, outcome.message ?? 'refused', outcome);
+}
+
+/** A failure that is no fault of ours. */
+function expected(type: string, message: string, detail: unknown): ApplicationFailure {
+  const failure = ApplicationFailure.create({
+    type,
+    message,
     nonRetryable: true,
-    details: [outcome],
+    details: [detail],
     category: ApplicationFailureCategory.BENIGN,
   });
-  refused.stack = ''; // where in our code it was refused tells nobody anything
-  throw refused;
+  failure.stack = ''; // where in our code it was found out tells nobody anything
+  return failure;
 }

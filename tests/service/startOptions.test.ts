@@ -62,6 +62,6 @@ test('where search attributes cannot be created the service says so and runs wit
   });
   const id = await own.client.createNamespace();
   expect((await own.client.provision(id, fullSync(2), 1)).status).toBe(200);
-  expect(own.log()).toContain('search attributes are missing and cannot be created');
+  expect(own.log()).toContain('search attributes cannot be used');
   await own.stop();
 });

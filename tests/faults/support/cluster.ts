@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { ensureDatabase } from '../../../src/local/ensureDatabase';
 import { prepareGitlabDatabase } from '../../../src/local/gitlabDatabase';
 import { freePort } from '../../../src/local/ports';
@@ -12,6 +14,8 @@ import { canFakeClocks, FakeClock } from '../../support/fakeClock';
 import { startProxy, type Proxy } from '../../support/proxy';
 import { CLI_CACHE } from '../../support/servers';
 import { Supervised } from './supervised';
+
+const NAMESPACE = 'default';
 
 /** The ways between the parts that can be disturbed, each with a proxy of its own. */
 export type Way = 'client-api' | 'api-postgres' | 'worker-postgres' | 'api-temporal' | 'worker-temporal';
@@ -30,7 +34,7 @@ export interface Cluster {
   /** Null: clocks cannot be faked on this machine. */
   apiClock: FakeClock | null;
   postgres: Killable;
-  temporal: Killable;
+  temporal: Temporal;
   /** How the parts are, for a failure's message. */
   describe(): Promise<string>;
   stop(): Promise<void>;
@@ -43,13 +47,21 @@ interface Killable {
   start(): Promise<void>;
 }
 
+interface Temporal extends Killable {
+  /** Deletes all of its data; to be called while it is stopped. */
+  wipe(): Promise<void>;
+  /** `temporal operator …` of the namespace of the parts. Resolves with false when the server refuses it. */
+  operate(...args: string[]): Promise<boolean>;
+}
+
 /** Starts everything. The API and the worker are processes of their own. */
 export async function startCluster(): Promise<Cluster> {
   const directory = await mkdtemp(path.join(tmpdir(), 'provisioner-faults-'));
   const cli = await temporalCli({ cacheDir: CLI_CACHE, env: process.env });
   const startDatabase = () => startPostgres({ dataDir: path.join(directory, 'postgres'), port: 0 });
+  const temporalData = path.join(directory, 'temporal');
   const startTemporal = () =>
-    startTemporalServer({ cli, dbFile: path.join(directory, 'temporal.db'), port: 0, uiPort: null });
+    startTemporalServer({ cli, dbFile: path.join(temporalData, 'temporal.db'), port: 0, uiPort: null });
   let database: LocalPostgres = await startDatabase();
   let temporal: LocalTemporalServer = await startTemporal();
   await ensureDatabase(database.url('postgres'), 'gitlab');
@@ -102,6 +114,14 @@ export async function startCluster(): Promise<Cluster> {
       start: async () => {
         temporal = await untilItStarts(startTemporal);
         aim(Number(temporal.address.split(':')[1]), 'api-temporal', 'worker-temporal');
+      },
+      wipe: () => rm(temporalData, { recursive: true }),
+      operate: (...args) => {
+        const where = ['--namespace', NAMESPACE, '--address', temporal.address];
+        return promisify(execFile)(cli, ['operator', ...args, ...where], { env: {} }).then(
+          () => true,
+          () => false,
+        );
       },
     },
     describe: async () => {

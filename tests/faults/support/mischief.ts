@@ -12,6 +12,15 @@ const WAYS: readonly Way[] = [
   'worker-temporal',
 ];
 
+/** What runs are found by in Temporal. */
+export const SEARCH_ATTRIBUTES = [
+  'GitlabNamespaceId',
+  'SyncId',
+  'ProvisionOutcome',
+  'RefusedSections',
+  'Compensated',
+] as const;
+
 type Fault = (cluster: Cluster, random: Random) => Promise<string>;
 
 const pause = (random: Random, from: number, to: number) => sleep(random.between(from, to));
@@ -29,6 +38,14 @@ const FAULTS: Record<string, Fault> = {
   'kill both': async ({ api, worker }) => {
     api.kill();
     worker.kill();
+    return '';
+  },
+  'stop worker': async ({ worker }) => {
+    worker.restart();
+    return '';
+  },
+  'stop API': async ({ api }) => {
+    api.restart();
     return '';
   },
   'restart PostgreSQL': async ({ postgres }, random) => {
@@ -54,6 +71,23 @@ const FAULTS: Record<string, Fault> = {
     await pause(random, 0, 1000);
     await temporal.start();
     return '';
+  },
+  'wipe Temporal': async ({ temporal }, random) => {
+    await temporal.stop();
+    await temporal.wipe();
+    await pause(random, 0, 1000);
+    await temporal.start();
+    return '';
+  },
+  'lose search attributes': async ({ temporal }, random) => {
+    const names = SEARCH_ATTRIBUTES.filter(() => random.next() < 0.5);
+    await temporal.operate(
+      'search-attribute',
+      'remove',
+      '--yes',
+      ...names.flatMap((name) => ['--name', name]),
+    );
+    return names.join(' ');
   },
   'reset connections': async ({ ways }, random) => {
     const way = random.pick(WAYS);

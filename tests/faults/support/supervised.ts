@@ -20,6 +20,11 @@ export class Supervised {
     if (this.current?.child.kill('SIGKILL')) this.kills += 1;
   }
 
+  /** Sends SIGTERM if the process runs: it stops in order, and another one is started. */
+  restart(): void {
+    this.current?.child.kill('SIGTERM');
+  }
+
   get isUp(): boolean {
     return this.current !== null;
   }

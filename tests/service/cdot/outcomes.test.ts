@@ -67,12 +67,13 @@ test('an outcome whose answer the database refuses is stored without it, logged 
     reason: 'refused',
     attempt_id: expect.any(Number),
   });
-  expect(JSON.stringify(logged().at(-1))).toContain('"code":"22P05"');
+  expect(JSON.stringify(logged().at(-1))).toContain('"exception.code":"22P05"');
 });
 
 test.each([
   ['transient', '53100', 'WARN'],
-  ['bug', '42501', 'ERROR'],
+  ['schema', '42501', 'ERROR'],
+  ['bug', '42883', 'ERROR'],
 ])(
   'one that cannot be stored at all (%s) is tried until it can be, visibly, and sent only once',
   async (...row) => {
@@ -81,7 +82,7 @@ test.each([
     await eventually(async () => (await count(reason)) >= 2, 'two failures are counted');
     expect(await cdot.attempts(namespace)).toMatchObject([{ state: 'started' }]);
     expect(logged().at(-1)).toMatchObject({ severity, reason });
-    expect(JSON.stringify(logged().at(-1))).toContain(`"code":"${errcode}"`);
+    expect(JSON.stringify(logged().at(-1))).toContain(`"exception.code":"${errcode}"`);
     await heal(namespace);
     expect(await cdot.settled(namespace)).toMatchObject([{ state: 'completed', message: null }]);
     expect(gitlab.posts.filter((post) => post.namespaceId === namespace)).toHaveLength(1);

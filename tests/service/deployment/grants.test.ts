@@ -167,7 +167,7 @@ async function undoAddOns(): Promise<void> {
     withTransaction(asWorker, async (tx) => {
       const writer = { tx, schema };
       const change = await writeRow(writer, { table, key: null, values }, now);
-      expect(await restoreRow(writer, change)).toBe(true);
+      expect(await restoreRow(writer, change)).toBe('restored');
     });
   await undo('subscription_add_ons', { name: 99, description: 'Undone' });
   const [addOn] = await client.rows('SELECT id FROM subscription_add_ons LIMIT 1');

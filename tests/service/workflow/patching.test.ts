@@ -8,6 +8,7 @@ import { createMetrics } from '../../../src/metrics/metrics';
 import { ServiceClient } from '../../support/client';
 import { testEnvironment } from '../../support/environment';
 import { replay } from '../../support/replay';
+import { startAttributes } from '../../../src/workflows/searchAttributes';
 import { fullSync } from '../../support/syncs';
 import { TemporalProbe } from '../../support/temporal';
 import {
@@ -52,8 +53,9 @@ describe('a step that was added behind patched()', () => {
         schema: new SchemaCache(pool),
         ciResets: null,
         policy: 'compensate',
-        searchable: false,
+        findSearchAttributes: () => Promise.resolve([]),
         onAnswer: () => undefined,
+        onTrouble: () => undefined,
         billableMembers: (row) => row.seats_in_use,
         log: pino({ level: 'silent' }),
         metrics: createMetrics(),
@@ -73,6 +75,7 @@ describe('a step that was added behind patched()', () => {
         workflowId: `provision:${id}`,
         taskQueue: TASK_QUEUE,
         args: [{ namespace_id: id, sync_id: 1, provision: fullSync(3) }],
+        typedSearchAttributes: startAttributes(id, 1),
       }),
     );
     expect(result).toMatchObject({ status: 'success' });

@@ -1,51 +1,14 @@
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ServiceClient, provisionPath } from '../../support/client';
-import { testEnvironment } from '../../support/environment';
 import { eventually } from '../../support/eventually';
-import { startServiceProcess, type ServiceProcess } from '../../support/serviceProcess';
 import { fullSync } from '../../support/syncs';
 import { TemporalProbe } from '../../support/temporal';
 import { installLedgerFaults, ledgerFault } from './support/ledgerFaults';
-import { startRpcCounter, type RpcCounter } from './support/rpcCounter';
+import { startApi, type Api } from './support/countedApi';
 
 const RUN_ID = 'x-provision-run-id';
 const WAITERS = 100;
 const OTHERS = 15;
-
-/** An API process of its own; the runs are worked on by the worker that all tests share. */
-interface Api {
-  client: ServiceClient;
-  rpcs: RpcCounter;
-  /** `application_name` of its database connections. */
-  name: string;
-  stop(): Promise<void>;
-}
-
-async function startApi(name: string, waitMs: number): Promise<Api> {
-  const { compensate, directory, temporalAddress } = testEnvironment();
-  const dataDir = path.join(directory, name);
-  await mkdir(dataDir);
-  const rpcs = await startRpcCounter(temporalAddress);
-  const databaseUrl = new URL(compensate.databaseUrl);
-  databaseUrl.searchParams.set('application_name', name);
-  const env = {
-    DATA_DIR: dataDir,
-    GITLAB_DATABASE_URL: databaseUrl.href,
-    TEMPORAL_ADDRESS: rpcs.address,
-    TEMPORAL_NAMESPACE: compensate.temporalNamespace,
-    PROVISION_WAIT_MS: String(waitMs),
-  };
-  const service: ServiceProcess = await startServiceProcess(env, ['--only', 'api']);
-  const client = await ServiceClient.for({ ...compensate, dataDir, apiUrl: service.apiUrl });
-  const stop = async () => {
-    await client.close();
-    await service.stop();
-    await rpcs.close();
-  };
-  return { client, rpcs, name, stop };
-}
 
 let temporal: TemporalProbe;
 beforeAll(async () => {

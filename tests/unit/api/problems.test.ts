@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { ServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { NamespaceNotFoundError } from '@temporalio/common';
 import { TransportError } from '@temporalio/worker';
 import { problemOf } from '../../../src/api/problems';
 
@@ -9,11 +10,15 @@ const nativeGrpc = (code: number) =>
   Object.assign(new ServiceError('x'), { code, details: 'x', metadata: {} });
 const postgres = (code: string) => Object.assign(new Error('x'), { code, severity: 'ERROR' });
 
+// Among them PERMISSION_DENIED and UNAUTHENTICATED: set right by an operator, not by another request.
+const PASSING = [1, 2, 4, 7, 8, 10, 13, 14, 16];
+
 describe('what will pass is a 503 with Retry-After, never a 500', () => {
   test.each([
     ['Temporal is unreachable', new TransportError('x')],
-    ...[1, 2, 4, 8, 10, 13, 14].map((code) => [`gRPC ${code}`, grpc(code)] as const),
-    ...[1, 2, 4, 8, 10, 13, 14].map(
+    ['the namespace is gone', new NamespaceNotFoundError('x')],
+    ...PASSING.map((code) => [`gRPC ${code}`, grpc(code)] as const),
+    ...PASSING.map(
       (code) =>
         [`gRPC ${code}, wrapped by the client`, new ServiceError('x', { cause: grpc(code) })] as const,
     ),

@@ -10,7 +10,12 @@ const HISTORIES = path.join(__dirname, '../../histories');
 
 /** Histories by name. Those of runs that never came to the changed place say nothing about it. */
 const all = readdirSync(HISTORIES);
-const UNAFFECTED = ['by_hand_invalid.json', 'superseded_at_admission.json', 'cancelled_in_admission.json'];
+const UNAFFECTED = [
+  'by_hand_invalid.json',
+  'by_hand_unreadable.json',
+  'superseded_at_admission.json',
+  'cancelled_in_admission.json',
+];
 const affected = all.filter((file) => !UNAFFECTED.includes(file));
 
 const replayOn = async (bundle: string, file: string) =>

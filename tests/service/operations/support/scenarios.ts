@@ -29,9 +29,10 @@ export const SCENARIOS: Record<string, (task: string, bench: Bench) => Promise<v
     }, 'the failed run is listed');
   },
 
-  'see which section failed, and why': async (task, { client, perform }) => {
+  'see which section failed, and why': async (task, { client, temporal, perform }) => {
     const id = await client.createNamespace();
     await client.provision(id, REFUSED, 1);
+    await temporal.ended(id);
     const { text } = await perform(task, id);
     expect(text).toContain('SyncRefused');
     expect(text).toContain('Gitlab subscription seats must be greater than or equal to 0');
@@ -48,9 +49,10 @@ export const SCENARIOS: Record<string, (task: string, bench: Bench) => Promise<v
     expect((await answer).status).toBe(200);
   },
 
-  'run a finished sync again': async (task, { client, perform }) => {
+  'run a finished sync again': async (task, { client, temporal, perform }) => {
     const id = await client.createNamespace();
     await client.provision(id, fullSync(5), 1);
+    await temporal.ended(id);
     await client.rows('UPDATE gitlab_subscriptions SET seats = 99 WHERE namespace_id = $1', [id]);
     expect(await perform(task, id)).toMatchObject({ code: 0 });
     await eventually(async () => (await seats(client, id)) === 5, 'the sync was applied again');

@@ -32,9 +32,10 @@ export class ActivityRun {
       schema: new SchemaCache(pool),
       ciResets: null,
       policy: 'compensate',
-      searchable: false,
+      findSearchAttributes: () => Promise.resolve([]),
       billableMembers: (row) => row.seats_in_use,
       onAnswer: (_run, answer) => this.answers.push(answer),
+      onTrouble: () => undefined,
       log: pino({ level: 'silent' }),
       metrics: createMetrics(),
     });
@@ -75,7 +76,8 @@ export class ActivityRun {
   /** One of the three steps, called at once with the two others. */
   together(name: StepName) {
     const position = STEPS.findIndex(({ step }) => step === name);
-    const call = { opens: position === 0 ? this.opening : null, position, count: STEPS.length };
+    const opens = position === 0 ? this.opening : null;
+    const call = { opens, correlation_id: null, position, count: STEPS.length };
     const environment = this.environment();
     const result: Promise<StepResult | SkippedStep> = environment.run(this.activities[name], call);
     return { result, cancel: () => environment.cancel() };

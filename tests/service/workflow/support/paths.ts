@@ -3,6 +3,7 @@ import { fullSync } from '../../../support/syncs';
 import type { TemporalProbe } from '../../../support/temporal';
 import { recordOutcomeOf } from './outcome';
 import { ledgerFault } from './ledgerFaults';
+import { payload, signalRaw, startRaw } from './raw';
 import { resetRun } from './reset';
 
 /** One service, what it runs on, and a namespace in it that no other run has used. */
@@ -69,6 +70,16 @@ const byHand =
     await temporal.client.workflow.start('provisionNamespace', options);
     await temporal.ended(id);
   };
+
+/** A sync whose namespace is deleted while one of its steps is tried again. */
+const namespaceDeleted: Path = async ({ client, temporal, id }) => {
+  await client.fault(id, 'subscription_add_on_purchases', '40001');
+  const answer = client.provision(id, fullSync(3), 1);
+  await temporal.pendingActivity(id, 'upsertAddOnPurchases');
+  await client.rows('DELETE FROM namespaces WHERE id = $1', [id]);
+  await answer;
+  await temporal.ended(id);
+};
 
 const perStep = (name: string, path: (step: (typeof STEPS)[number]) => Path): Record<string, Path> =>
   Object.fromEntries(STEPS.map((step) => [`${name}_${step}`, path(step)]));
@@ -156,6 +167,14 @@ export const COMPENSATE: Record<string, Path> = {
   },
   by_hand: byHand((id) => ({ namespace_id: Number(id), sync_id: 1, provision: fullSync(3) })),
   by_hand_invalid: byHand((id) => ({ namespace_id: id, provision: { base_product: { seats: 'x' } } })),
+  by_hand_unreadable: async ({ temporal, id }) => {
+    await startRaw(temporal, `provision:${id}`, [payload('x', 'binary/weird')]);
+    await temporal.ended(id);
+  },
+  signal_unreadable: stuckAt('updateSubscription', 'updateSubscription', ({ temporal, id }) =>
+    signalRaw(temporal, `provision:${id}`, 'newerSync', [payload('x', 'binary/weird')]),
+  ),
+  namespace_deleted: namespaceDeleted,
 };
 
 /** … and under `independent`, where it differs. */
@@ -168,4 +187,5 @@ export const INDEPENDENT: Record<string, Path> = {
   independent_asked_to_stop: stuckAt('upsertAddOnPurchases', 'upsertAddOnPurchases', newerSync),
   independent_cancelled: stuckAt('upsertAddOnPurchases', 'upsertAddOnPurchases', cancel),
   independent_bug: failing('updateNamespaceLimits', 'XX000'),
+  independent_namespace_deleted: namespaceDeleted,
 };

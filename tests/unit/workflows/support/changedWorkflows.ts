@@ -36,6 +36,7 @@ export async function changedWorkflows(edits: Edit[]): Promise<ChangedWorkflows>
   }
   const { code } = await bundleWorkflowCode({
     workflowsPath: path.join(directory, 'workflows/index.ts'),
+    payloadConverterPath: path.join(directory, 'workflows/payloadConverter.ts'),
     logger: new DefaultLogger('ERROR'),
   });
   const bundle = path.join(directory, 'bundle.js');
