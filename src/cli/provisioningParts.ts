@@ -26,7 +26,6 @@ import { installMeasuredRuntime } from './measuredRuntime';
 import { openSchemaCheck } from './gitlabSchemaCheck';
 import { requireOwnSessions } from './ownSessions';
 import type { Part, ServiceOptions } from './parts';
-import { requireNamespace } from './requireNamespace';
 import { orExplain } from './startError';
 import { startWorkerPart } from './workerPart';
 
@@ -86,7 +85,6 @@ export async function startProvisioning(
     () => openRuns(temporal, Date.now()),
     () => pausedRuns(temporal),
   );
-  await requireNamespace(temporal);
   const earlyAnswers = new EarlyAnswers();
   const searchAttributes = new SearchAttributes(temporal, log, metrics.searchAttributesMissing);
   await searchAttributes.untilKnown();
