@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { BaseProduct } from '../../../src/domain/provision';
 import { planSubscription, type SubscriptionMemory } from '../../../src/domain/subscription';
-import type { SubscriptionRow, SubscriptionState } from '../../../src/domain/subscriptionState';
+import type { SubscriptionRow, SubscriptionState } from '../../../src/domain/subscriptionRules';
 import {
   clock,
   events,
@@ -12,6 +12,7 @@ import {
   stateOf,
   valuesFor,
   type PlanName,
+  planIds,
 } from './subscriptionFixtures';
 
 // Few days, so that dates often coincide.
@@ -53,7 +54,7 @@ function isPaid(trial: boolean | null, seats: number, plan: string): boolean {
 }
 
 const askedOf = ({ plan_code }: { plan_code?: PlanName }) => ({
-  askedPlanId: plan_code === undefined ? null : planColumns(plan_code).hosted_plan_id,
+  planIds,
 });
 
 /** Contract 4.1 told once more, the other way round: as conditions on before and after. */
