@@ -79,7 +79,7 @@ class Pass {
       if (!result) return;
       this.results.set(step.step, result);
       const done: StepResult | null = await result.catch(() => null);
-      if (!done || done.answer) return;
+      if (!done) return;
       if (done.admission) {
         if (done.admission.outcome !== 'admitted') return;
         run = { kind: 'admitted', input: done.admission.input };

@@ -61,7 +61,8 @@ describe('a step that was added behind patched()', () => {
         logContext: new AsyncLocalStorage(),
         metrics: createMetrics(),
       }),
-      announceOutcome: async (input: { namespace_id: string }) => void announced.push(input.namespace_id),
+      announceOutcome: async ({ input }: { input: { namespace_id: string } }) =>
+        void announced.push(input.namespace_id),
     };
     const worker = await Worker.create({
       connection,
