@@ -19,7 +19,7 @@ export function prepared<Row, T>(
   text: string,
   read: (rows: Row[]) => T,
 ): (...values: unknown[]) => Statement<T> {
-  return (...values) => ({ name, text, values, read: read as Statement<T>['read'] });
+  return (...values) => ({ name, text, values, read: read });
 }
 
 // Every connection keeps them all, and which columns a sync writes is up to its sender.
@@ -28,7 +28,7 @@ const names = new Map<string, string>();
 
 /** The same for a text that is made at run time. After the first hundred texts it is parsed at each call. */
 export function composed<Row, T>(text: string, values: unknown[], read: (rows: Row[]) => T): Statement<T> {
-  const statement = { text, values, read: read as Statement<T>['read'] };
+  const statement = { text, values, read: read };
   const name = names.get(text) ?? (names.size < MAX_NAMES ? `composed_${names.size}` : undefined);
   if (name === undefined) return statement;
   names.set(text, name);

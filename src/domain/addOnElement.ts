@@ -17,7 +17,7 @@ export const ELEMENT_KEYS = [
   'new_subscription',
 ] as const;
 
-export type ElementKey = (typeof ELEMENT_KEYS)[number];
+type ElementKey = (typeof ELEMENT_KEYS)[number];
 
 /** One element as it was sent, not coerced: its values are judged by the rules of contract 4.4, not as parameters. */
 export type AddOnElement = { [Key in ElementKey]?: Scalar | NotAScalar };

@@ -28,7 +28,7 @@ function field<T>(coerce: (value: unknown) => Coerced<T>, accepts: Record<string
 }
 
 /** A parameter of type Integer (contract 1.3). `description` names the unit. */
-export function integerField(description: string, example: number) {
+function integerField(description: string, example: number) {
   const accepts = {
     type: ['number', 'string', 'null'],
     pattern: '^([\\t-\\r ]*[+-]?\\d+(_\\d+)*[\\t-\\r ]*)?$',
@@ -40,7 +40,7 @@ export function integerField(description: string, example: number) {
 }
 
 /** A parameter of type Date (contract 1.3). */
-export function dateField(description: string, example: string) {
+function dateField(description: string, example: string) {
   const accepts = { type: ['string', 'null'], format: 'date' };
   return field(toDate, accepts, {
     description: `${description} \`YYYY-MM-DD\`; \`YYYYMMDD\` and ISO timestamps are accepted, "" is null.`,
@@ -49,7 +49,7 @@ export function dateField(description: string, example: string) {
 }
 
 /** A parameter of type Boolean (contract 1.3). */
-export function booleanField(description: string, example: boolean) {
+function booleanField(description: string, example: boolean) {
   const accepts = { type: ['boolean', 'integer', 'string', 'null'], minimum: 0, maximum: 1 };
   return field(toBoolean, accepts, {
     description: `${description} 1/0, on/off, t/f, true/false, y/n and yes/no in any case are accepted, "" is null.`,
@@ -58,7 +58,7 @@ export function booleanField(description: string, example: boolean) {
 }
 
 /** A parameter of type String (contract 1.3). */
-export function textField(description: string, example: string) {
+function textField(description: string, example: string) {
   const accepts = { type: ['string', 'number', 'boolean', 'null'] };
   return field(toText, accepts, { description, examples: [example] });
 }

@@ -191,7 +191,10 @@ describe('the first step with the admission, the last with the outcome', () => {
     await run.step('updateNamespaceLimits');
     const { answer } = await run.close('upsertAddOnPurchases', { ...SUCCESS, ...ASKED });
     const after = await client.snapshot(id);
-    expect(await run.attempt('restoreAddOnPurchases', run.admitted)).toEqual({ kind: 'too_late', recorded: answer });
+    expect(await run.attempt('restoreAddOnPurchases', run.admitted)).toEqual({
+      kind: 'too_late',
+      recorded: answer,
+    });
     const cancelled = { status: 'cancelled' as const, message: 'Cancelled' };
     expect(await run.attempt('recordOutcome', run.admitted, cancelled)).toEqual(answer);
     expect(await client.snapshot(id)).toEqual(after);

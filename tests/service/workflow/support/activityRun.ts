@@ -94,7 +94,9 @@ export class ActivityRun {
 
   private run(name: StepName, argument: RunArgument, before: SectionEntries | null): Promise<StepResult> {
     const step = STEPS.find((known) => known.step === name) as Step;
-    return this.environment().run(() => runStep(this.deps, step, argument, before)) as Promise<StepResult>;
+    return this.environment().run<[], StepResult, () => Promise<StepResult>>(() =>
+      runStep(this.deps, step, argument, before),
+    );
   }
 }
 
