@@ -48,16 +48,18 @@ export function createActivities(deps: ActivityDependencies): Activities {
     run: (...args: Args) => Promise<Result>,
     bugAttempts = BUG_ATTEMPTS,
   ) =>
-    measured(deps.metrics, name, async (...args: Args): Promise<Result> => {
-      const fields = { ...deps.logContext.getStore(), activity: name };
-      try {
-        return await deps.logContext.run(fields, () => run(...args));
-      } catch (error) {
-        const { workflowExecution } = Context.current().info;
-        if (workflowExecution) deps.onFailure(workflowExecution);
-        throw activityFailure(error, deps.log, bugAttempts);
-      }
-    });
+    measured(deps.metrics, name, (...args: Args): Promise<Result> =>
+      // A pass runs in the context of the step that has begun it.
+      deps.logContext.run({ ...deps.logContext.getStore(), activity: name }, async () => {
+        try {
+          return await run(...args);
+        } catch (error) {
+          const { workflowExecution } = Context.current().info;
+          if (workflowExecution) deps.onFailure(workflowExecution);
+          throw activityFailure(error, deps.log, bugAttempts);
+        }
+      }),
+    );
 
   const inPass = new Map(
     STEPS.map((step) => [

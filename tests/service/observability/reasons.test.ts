@@ -8,7 +8,7 @@ import { TemporalProbe } from '../../support/temporal';
 import { Faults } from '../sections/support/faults';
 import { startOwnService, type OwnService } from '../sections/support/ownService';
 
-const WAIT_MS = 1500;
+const WAIT_MS = 3_000;
 
 let service: OwnService;
 let client: ServiceClient;

@@ -11,7 +11,6 @@ import {
   premiumRow,
   stateOf,
   valuesFor,
-  type PlanName,
   planIds,
 } from './subscriptionFixtures';
 
