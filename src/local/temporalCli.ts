@@ -82,7 +82,7 @@ async function namedCli(cliPath: string): Promise<string> {
   await usableServerVersion(cli).catch((error: Error) => {
     throw new LocalServerError(
       'TEMPORAL_CLI_UNUSABLE',
-      `TEMPORAL_CLI_PATH cannot be used: ${error.message}`,
+      `TEMPORAL_CLI_PATH cannot be used (correct it, or unset it: then one is found or fetched): ${error.message}`,
       {
         cause: error,
       },
