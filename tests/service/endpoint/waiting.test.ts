@@ -11,7 +11,7 @@ import { startProxy, type Proxy } from '../../support/proxy';
 import { startServiceProcess, type ServiceProcess } from '../../support/serviceProcess';
 import { eventually, JSON_TYPE, postJson, send, TOKEN, type WireAnswer } from './support';
 
-const WAIT_MS = 1500;
+const WAIT_MS = 2_500;
 /** For the way there and back on a busy machine. */
 const SLACK_MS = 1500;
 
