@@ -12,9 +12,8 @@ class ProvisionClientTest < Minitest::Test
     storage: { additional_purchased_storage_size: 1024 }
   }.freeze
 
-  def client(url: SETUP['url'], **options)
-    pem = File.read(SETUP['key_file'])
-    ProvisionClient.new(url: url, issuer: SETUP['url'], private_key: pem, **options)
+  def client(url: SETUP['url'], private_key: File.read(SETUP['key_file']), **options)
+    ProvisionClient.new(url: url, issuer: SETUP['url'], private_key: private_key, **options)
   end
 
   def outcome(answer) = [answer.state, answer.retry?, answer.http_status]
@@ -58,7 +57,8 @@ class ProvisionClientTest < Minitest::Test
   end
 
   def test_a_token_that_is_refused_is_sent_again
-    stranger = client(private_key: OpenSSL::PKey::RSA.new(2048), kid: 'unknown')
+    header = JSON.parse(client.token[/\A[^.]+/].tr('-_', '+/').unpack1('m'))
+    stranger = client(private_key: OpenSSL::PKey::RSA.new(2048), kid: header['kid'])
     answer = stranger.provision(SETUP['other'], {}, sync_id: 1)
     assert_equal [:failed, true, 401], outcome(answer)
   end
