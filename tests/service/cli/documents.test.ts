@@ -40,7 +40,7 @@ describe.each(READINGS)('on a start of its own: %s', (...documents) => {
     const temporal = `#!/bin/sh\nexec '${temporalCli}' "$@" --address ${temporalAddress}\n`;
     await writeFile(path.join(folder, 'bin/temporal'), temporal, { mode: 0o755 });
     env = { DATA_DIR, PATH: `${folder}/bin:${process.env['PATH']}`, API: service.apiUrl };
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await service?.stop();
     await rm(folder, { recursive: true, force: true });
