@@ -1,4 +1,4 @@
-/** Imports go one way: cli → api, cdot → workflows, activities → temporal → db → domain (CONTRIBUTING.md). */
+/** Imports go one way: cli → api, cdot → worker → activities, workflows → db → domain (CONTRIBUTING.md). */
 const layer = (name, from, allowed) => ({
   name,
   severity: 'error',
@@ -17,8 +17,8 @@ module.exports = {
       to: { path: 'node_modules', pathNot: 'node_modules/zod' },
     },
     layer('db-knows-domain', 'db', ['domain']),
-    layer('temporal-knows-db', 'temporal', ['domain', 'db', 'workflows', 'activities']),
-    layer('activities-know-db', 'activities', ['domain', 'db', 'temporal', 'metrics']),
+    layer('worker-knows-workflows', 'worker', ['domain', 'db', 'workflows', 'activities']),
+    layer('activities-know-db', 'activities', ['domain', 'db', 'metrics']),
     layer('workflows-know-domain', 'workflows', ['domain', 'activities']),
     {
       name: 'workflows-import-types-of-activities-only',
@@ -26,7 +26,7 @@ module.exports = {
       from: { path: '^src/workflows/' },
       to: { path: '^src/activities/', dependencyTypesNot: ['type-only'] },
     },
-    layer('api-knows-no-activities', 'api', ['domain', 'db', 'temporal', 'workflows', 'metrics']),
+    layer('api-knows-no-activities', 'api', ['domain', 'db', 'worker', 'workflows', 'metrics']),
     layer('metrics-know-domain', 'metrics', ['domain']),
     layer('tracing-knows-nobody', 'tracing', []),
     {

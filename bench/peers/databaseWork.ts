@@ -1,13 +1,15 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { asyncLocalStorage, type Context } from '@temporalio/activity';
 import { pino } from 'pino';
 import type { Pool, PoolClient, QueryConfig } from 'pg';
-import { createActivities, type Activities } from '../../src/activities';
+import { createActivities, type Activities, type ActivityDependencies } from '../../src/activities';
+import { runStep } from '../../src/activities/runStep';
 import { SchemaCache } from '../../src/db/gitlabSchema';
 import { createPool } from '../../src/db/pool';
-import type { Answer } from '../../src/domain/answer';
-import { askedSteps, type StepName } from '../../src/domain/steps';
-import type { StepCall, StepResult, SyncInput } from '../../src/domain/sync';
-import { workflowIdOf } from '../../src/domain/syncInput';
+import type { Answer, SectionEntries } from '../../src/domain/answer';
+import { askedSteps, type Step } from '../../src/domain/sections';
+import type { RunArgument, StepResult, SyncInput } from '../../src/domain/sync';
+import { workflowIdOf } from '../../src/domain/request';
 import { createMetrics } from '../../src/metrics/metrics';
 
 // The one place where the bench reaches into the product: its peers do the product's own work on the database, with
@@ -29,20 +31,25 @@ export function openPool(url: string): Pool {
 const log = pino(pino.destination(2));
 const metrics = createMetrics();
 
-/** The product's activities: token, namespace and body are the front's, everything after is here. */
-export function openActivities(pool: Pool): Activities {
-  return createActivities({
+/** What the product's steps are given: token, namespace and body are the front's, everything after is theirs. */
+export function dependencies(pool: Pool): ActivityDependencies {
+  return {
     pool,
     schema: new SchemaCache(pool),
     ciResets: null,
     policy: 'compensate',
     findSearchAttributes: () => Promise.resolve([]),
     onAnswer: () => undefined,
-    onTrouble: () => undefined,
-    billableMembers: (subscription) => subscription.seats_in_use,
+    onFailure: () => undefined,
     log,
+    logContext: new AsyncLocalStorage(),
     metrics,
-  });
+  };
+}
+
+/** The product's activities. */
+export function openActivities(pool: Pool): Activities {
+  return createActivities(dependencies(pool));
 }
 
 /** How an engine runs one step: it keeps the step's result, so that a crash does not run it again. */
@@ -54,37 +61,31 @@ export type DurableStep = <Result>(name: string, body: () => Promise<Result>) =>
  * @throws when it is not applied: the bench sends nothing that could be refused
  */
 export async function provision(
-  activities: Activities,
+  deps: ActivityDependencies,
   input: SyncInput,
   runId: string,
   step: DurableStep,
 ): Promise<Answer> {
   const info = { attempt: 1, workflowExecution: { workflowId: workflowIdOf(input.namespace_id), runId } };
-  const durable = (name: StepName, call: StepCall) =>
-    step(name, () =>
-      asyncLocalStorage.run(
-        { info } as unknown as Context,
-        () => activities[name](call) as Promise<StepResult>, // only steps that are called at once can be skipped
-      ),
+  const durable = (next: Step, run: RunArgument, before: SectionEntries | null) =>
+    step(next.step, () =>
+      asyncLocalStorage.run({ info } as unknown as Context, () => runStep(deps, next, run, before)),
     );
 
   // The transactions of the product: the first step brings the admission, the last one the outcome.
-  const opens = { request: input, chain_id: runId, started_at: new Date().toISOString() };
-  const [first, ...others] = askedSteps(input.provision);
-  if (!first) throw new Error('the bench sends no empty sync');
-  const opened = await durable(first.step, { opens });
-  if (opened.admission?.outcome !== 'admitted') throw new Error(`sync ${input.sync_id} was not admitted`);
-  const admitted = opened.admission.input;
-  const entries = opened.entries;
-  let { answer } = opened;
-  for (const { step: name } of others) {
-    const closes = name === others.at(-1)?.step ? entries : null;
-    const done = await durable(name, { input: admitted, closes });
+  let run: RunArgument = {
+    ...{ kind: 'unchecked', request: input },
+    ...{ chain_id: runId, started_at: new Date().toISOString() },
+  };
+  const entries: SectionEntries = {};
+  const steps = askedSteps(input.provision);
+  for (const next of steps) {
+    const done: StepResult = await durable(next, run, next === steps.at(-1) ? entries : null);
+    if (done.answer) return done.answer;
+    if (done.admission) run = { kind: 'admitted', input: done.admission.input };
     Object.assign(entries, done.entries);
-    answer = done.answer;
   }
-  if (!answer) throw new Error('the last step recorded no outcome');
-  return answer;
+  throw new Error('the last step recorded no outcome');
 }
 
 /**
@@ -101,11 +102,11 @@ export async function provisionInOneTransaction(
   try {
     await client.query('BEGIN');
     // All steps on this one connection, without their own BEGIN and COMMIT.
-    const query = (statement: QueryConfig | 'COMMIT') =>
-      statement === 'COMMIT' || statement.text === 'BEGIN' ? Promise.resolve() : client.query(statement);
+    const query = (statement: QueryConfig) =>
+      ['BEGIN', 'COMMIT'].includes(statement.text) ? Promise.resolve({ rows: [] }) : client.query(statement);
     const connection = { query, release: () => undefined };
     const tx = { connect: () => Promise.resolve(connection) } as unknown as Pool;
-    const answer = await provision(openActivities(tx), input, runId, (_name, body) => body());
+    const answer = await provision(dependencies(tx), input, runId, (_name, body) => body());
     await alongside(client, answer);
     await client.query('COMMIT');
     return answer;

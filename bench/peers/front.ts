@@ -9,11 +9,11 @@ import { createTokenVerifier } from '../../src/api/auth/verifyToken';
 import { readJsonBody } from '../../src/api/readBody';
 import { requestId } from '../../src/api/requestId';
 import { requestLog } from '../../src/api/requestLog';
-import { findNamespaceById } from '../../src/db/namespaces';
+import { findNamespace } from '../../src/db/namespaces';
+import { run } from '../../src/db/statement';
 import type { Answer } from '../../src/domain/answer';
-import { checkNamespace } from '../../src/domain/namespaceRules';
+import { checkNamespace, parseSyncBody } from '../../src/domain/request';
 import type { SyncInput } from '../../src/domain/sync';
-import { parseSyncBody } from '../../src/domain/syncRequest';
 import { createMetrics } from '../../src/metrics/metrics';
 
 /**
@@ -28,12 +28,13 @@ export async function serve(pool: Pool, work: (input: SyncInput) => Promise<Answ
   app.use(requestId, requestLog(pino(), createMetrics()), helmet());
   app.post('/api/v4/internal/gitlab_subscriptions/namespaces/:id/provision', async (req, res) => {
     await verifyToken(req.get('x-customers-dot-internal-token'));
-    const found = checkNamespace(await findNamespaceById(pool, req.params.id));
+    const lookUp = findNamespace(req.params.id);
+    const found = checkNamespace(lookUp && (await run(pool, lookUp)));
     const body = parseSyncBody(await readJsonBody(req));
     if (!found.ok || !body.ok) throw new Error('the bench sent something wrong');
     const { syncId: sync_id, provision } = body;
     const correlation_id = res.locals['requestId'] as string;
-    res.json(await work({ namespace_id: found.namespace.id, sync_id, provision, correlation_id }));
+    res.json(await work({ namespace_id: found.value.id, sync_id, provision, correlation_id }));
   });
   app.use(((error, _req, res, _next) => {
     console.error(error);

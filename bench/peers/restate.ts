@@ -2,7 +2,7 @@ import { object, serve as serveRestate, type ObjectContext } from '@restatedev/r
 import { freePort } from '../../src/local/ports';
 import type { Answer } from '../../src/domain/answer';
 import type { SyncInput } from '../../src/domain/sync';
-import { openActivities, openPool, provision } from './databaseWork';
+import { dependencies, openPool, provision } from './databaseWork';
 import { serve, setting } from './front';
 
 // Restate: its server keeps each step's result in a log of its own and calls this process to run the handler. An object
@@ -16,12 +16,12 @@ Promise.withResolvers ??= <Value>() => {
 
 async function main() {
   const pool = openPool(setting('GITLAB_DATABASE_URL'));
-  const activities = openActivities(pool);
+  const deps = dependencies(pool);
   const provisioning = object({
     name: 'provisioning',
     handlers: {
       provision: (ctx: ObjectContext, input: SyncInput) =>
-        provision(activities, input, ctx.request().id, (name, body) => ctx.run(name, body)),
+        provision(deps, input, ctx.request().id, (name, body) => ctx.run(name, body)),
     },
   });
   const port = await serveRestate({ services: [provisioning], port: await freePort(0, '127.0.0.1') });

@@ -1,5 +1,5 @@
 import { databaseFailure } from '../db/sqlState';
-import { temporalUnavailable } from '../temporal/grpc';
+import { temporalUnavailable } from '../worker/grpc';
 import { KeyUnknown, PortalUnavailable, Unauthorized } from './auth/errors';
 import { DeadlineOver, type Stage } from './deadline';
 

@@ -1,13 +1,12 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Pool } from 'pg';
+import { findNamespace } from '../db/namespaces';
+import { run } from '../db/statement';
 import { supersededAnswer, type Answer } from '../domain/answer';
-import { checkNamespace } from '../domain/namespaceRules';
-import { parseSyncBody } from '../domain/syncRequest';
-import { workflowIdOf } from '../domain/syncInput';
+import { checkNamespace, parseSyncBody, workflowIdOf } from '../domain/request';
 import type { Metrics } from '../metrics/metrics';
 import type { VerifyToken } from './auth/verifyToken';
 import { Deadline } from './deadline';
-import { findNamespace } from './findNamespace';
 import { countAnswer, countRefusals, countWaiting } from './measure';
 import { HttpProblem } from './problems';
 import { readJsonBody } from './readBody';
@@ -41,9 +40,10 @@ export function checkToken({ verifyToken, waitMs, metrics }: ProvisionRoute): Re
 export function provision(route: ProvisionRoute): RequestHandler<{ id: string }> {
   return async (req, res) => {
     const deadline = res.locals['deadline'] as Deadline;
-    const found = checkNamespace(await deadline.bound(findNamespace(route.pool, req.params.id), 'namespace'));
+    const lookUp = findNamespace(req.params.id);
+    const found = checkNamespace(lookUp && (await deadline.bound(run(route.pool, lookUp), 'namespace')));
     if (!found.ok) throw new HttpProblem(found.refusal.status, 'namespace_refused', found.refusal.body);
-    const { namespace } = found;
+    const namespace = found.value;
     note(res, { namespace_id: namespace.id });
 
     const body = parseSyncBody(await deadline.bound(readJsonBody(req as Request), 'body'));

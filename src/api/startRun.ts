@@ -3,13 +3,14 @@ import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temp
 import type { SearchAttributePair } from '@temporalio/common';
 import type { Pool } from 'pg';
 import { hasOutcome } from '../db/ledger';
+import { run } from '../db/statement';
 import type { SyncInput } from '../domain/sync';
-import { isSyncId } from '../domain/syncId';
-import { workflowIdOf } from '../domain/syncInput';
-import type { TemporalConnection } from '../temporal/connection';
-import { isInvalidArgument } from '../temporal/grpc';
-import { readRunFailure } from '../temporal/runFailure';
-import type { SearchAttributes } from '../temporal/searchAttributes';
+import { isSyncId } from '../domain/ids';
+import { workflowIdOf } from '../domain/request';
+import type { TemporalConnection } from '../worker/connection';
+import { isInvalidArgument } from '../worker/grpc';
+import { readRunFailure } from '../worker/runFailure';
+import type { SearchAttributes } from '../worker/searchAttributes';
 import { NEWER_SYNC_SIGNAL, TASK_QUEUE, WORKFLOW_TYPE } from '../workflows/names';
 import { startAttributes } from '../workflows/searchAttributes';
 import { runSummary } from '../workflows/summaries';
@@ -102,7 +103,7 @@ async function startOrFind(
     // Neither one that has ended nor one that has its outcome and is only being closed: their answer says nothing of
     // the rows as they are now.
     const isSame = closeTime === undefined && other?.['digest'] === memo.digest;
-    if (isSame && !(await hasOutcome(pool, workflowId, runId))) {
+    if (isSame && !(await run(pool, hasOutcome(workflowId, runId)))) {
       return { kind: 'own', id: runId, isHere: false };
     }
     const syncId = isSyncId(other?.['sync_id']) ? other['sync_id'] : null;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson } from '../domain/canonicalJson';
+import { canonicalJson } from '../domain/json';
 import type { SyncInput } from '../domain/sync';
 
 /** Equal for requests that ask the same: same `sync_id`, same `provision` however it was spelled (contract 5). */

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
-import { withTransaction, type Tx } from '../db/pool';
+import { composed, type Statement } from '../db/statement';
+import { withTransaction } from '../db/transaction';
 import { enqueue, type Delivery } from './enqueue';
 import { lockNamespace, toSync, type Sync, type SyncRow } from './syncs';
 
@@ -99,39 +100,39 @@ export async function settleAttempt(
   delivery: Delivery,
 ): Promise<void> {
   await withTransaction(pool, async (tx) => {
-    await lockNamespace(tx, sync.namespaceId);
-    const { rowCount } = await tx.query(SETTLE, [
-      id,
-      end.state,
-      end.httpStatus,
-      end.response === undefined ? null : JSON.stringify(end.response),
-      end.error,
-      end.durationMs,
-      end.workflowId,
-      end.runId,
-      end.retryInMs,
-    ]);
-    if (rowCount === 0) throw new AttemptLost(`Attempt ${id} was closed by another worker`);
-    if (end.retryInMs === null) return;
+    const response = end.response === undefined ? null : JSON.stringify(end.response);
+    const values = [
+      ...[id, end.state, end.httpStatus, response, end.error, end.durationMs],
+      ...[end.workflowId, end.runId, end.retryInMs],
+    ];
+    const [, isOpen, isNewer] = await tx.send(
+      lockNamespace(sync.namespaceId),
+      composed(SETTLE, values, (rows) => rows.length > 0),
+      isNewerRecorded(sync),
+    );
+    if (!isOpen) throw new AttemptLost(`Attempt ${id} was closed by another worker`);
     // The latest sync does not wait for the backoff of an older one (contract 6).
-    const isOvertaken = delivery.sync_id === null && (await isNewerRecorded(tx, sync));
-    await enqueue(tx, delivery, isOvertaken ? { keepTime: true } : { delayMs: end.retryInMs });
+    const isOvertaken = delivery.sync_id === null && isNewer;
+    if (end.retryInMs !== null) {
+      await enqueue(tx, delivery, isOvertaken ? { keepTime: true } : { delayMs: end.retryInMs });
+    }
+    await tx.commit();
   });
 }
 
-async function isNewerRecorded(tx: Tx, { id, namespaceId }: Sync): Promise<boolean> {
-  const { rows } = await tx.query<{ newer: boolean }>(
-    'SELECT EXISTS (SELECT FROM gitlab_namespaces_syncs WHERE namespace_id = $1 AND id > $2) AS newer',
+function isNewerRecorded({ id, namespaceId }: Sync): Statement<boolean> {
+  return composed(
+    'SELECT 1 FROM gitlab_namespaces_syncs WHERE namespace_id = $1 AND id > $2 LIMIT 1',
     [namespaceId, id],
+    (rows) => rows.length > 0,
   );
-  return rows[0]?.newer ?? false;
 }
 
 const SETTLE = `
   UPDATE gitlab_namespaces_sync_attempts
   SET state = $2, http_status = $3, response = $4, error = $5, duration_ms = $6, workflow_id = $7, run_id = $8,
     retry_at = clock_timestamp() + $9::float8 * interval '1 millisecond', updated_at = clock_timestamp()
-  WHERE id = $1 AND state = 'started'`;
+  WHERE id = $1 AND state = 'started' RETURNING id`;
 
 /** How many tries of a sync failed in a row: what its backoff grows with. */
 export async function failuresInARow(pool: Pool, syncId: number): Promise<number> {
@@ -146,14 +147,14 @@ export async function failuresInARow(pool: Pool, syncId: number): Promise<number
 }
 
 /** Closes what dead workers left open; their jobs run again at once. @returns how many attempts */
-export async function closeInterrupted(tx: Tx, workerIds: string[]): Promise<number> {
-  const { rowCount } = await tx.query(
+export function closeInterrupted(workerIds: string[]): Statement<number> {
+  return composed(
     `UPDATE gitlab_namespaces_sync_attempts
      SET state = 'failed', error = 'Interrupted: the worker died', retry_at = clock_timestamp(),
        duration_ms = least(greatest(extract(epoch FROM clock_timestamp() - created_at) * 1000, 0), 2147483647),
        updated_at = clock_timestamp()
-     WHERE state = 'started' AND worker_id = ANY($1)`,
+     WHERE state = 'started' AND worker_id = ANY($1) RETURNING id`,
     [workerIds],
+    (rows) => rows.length,
   );
-  return rowCount ?? 0;
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson } from '../domain/canonicalJson';
-import { jsonProblem } from '../domain/jsonLimits';
-import { parseSyncBody } from '../domain/syncRequest';
+import { canonicalJson, jsonProblem } from '../domain/json';
+import { parseSyncBody } from '../domain/request';
 
 /** The value of `provision` of one sync, as JSON, not coerced: it is sent as it was recorded. */
 export type Attributes = unknown;

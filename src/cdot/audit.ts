@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { isJsonObject } from '../domain/addOnInput';
+import { isJsonObject } from '../domain/json';
 import type { AttemptState } from './attempts';
 import { changesBetween, type Change } from './changes';
 import { messageOf } from './messageOf';

@@ -1,4 +1,4 @@
-import { canonicalJson } from '../domain/canonicalJson';
+import { canonicalJson } from '../domain/json';
 
 /** One value that differs between two syncs; `before` or `after` is absent where the value is. */
 export interface Change {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { isJsonObject } from '../domain/addOnInput';
+import { withTransaction } from '../db/transaction';
+import { isJsonObject } from '../domain/json';
 import type { Metrics } from '../metrics/metrics';
 import { failuresInARow, findDue, settleAttempt, startAttempt, type AttemptEnd } from './attempts';
 import { retryDelay, type Backoff } from './backoff';
@@ -45,7 +46,12 @@ export async function deliver(deps: Delivering, delivery: Delivery, job: Job): P
   const correlationId = randomUUID();
   const attempt = { sync: due.sync, try: due.nextTry, workerId: job.workerId, correlationId };
   const attemptId = await startAttempt(pool, attempt);
-  if (attemptId === null) return enqueue(pool, delivery, { delayMs: TURN_MS, keepTime: true });
+  if (attemptId === null) {
+    return withTransaction(pool, async (tx) => {
+      await enqueue(tx, delivery, { delayMs: TURN_MS, keepTime: true });
+      await tx.commit();
+    });
+  }
 
   const begun = performance.now();
   const reply = await postSync(deps.sender, due.sync, correlationId, job.stopping);

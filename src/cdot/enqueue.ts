@@ -1,4 +1,5 @@
-import type { Tx } from '../db/pool';
+import { composed } from '../db/statement';
+import type { Tx } from '../db/transaction';
 
 /** The one kind of job: send the latest sync of a namespace, or the one that is named. */
 export const DELIVER = 'deliver_sync';
@@ -22,21 +23,18 @@ export interface When {
  * one is replaced. A job that is running does not count as waiting.
  */
 export async function enqueue(
-  tx: Pick<Tx, 'query'>,
+  tx: Pick<Tx, 'send'>,
   delivery: Delivery,
   { delayMs = 0, keepTime = false }: When,
 ): Promise<void> {
   // The queue returns no row when the waiting job began to run just now; then there is room for the next one.
   for (let tries = 1; tries <= 5; tries++) {
-    const { rows } = await tx.query<{ id: string | null }>(ADD_JOB, [
-      DELIVER,
-      JSON.stringify(delivery),
-      delayMs,
-      MAX_RUNS,
-      jobKey(delivery),
-      keepTime ? 'preserve_run_at' : 'replace',
-    ]);
-    if (typeof rows[0]?.id === 'string') return;
+    const mode = keepTime ? 'preserve_run_at' : 'replace';
+    const values = [DELIVER, JSON.stringify(delivery), delayMs, MAX_RUNS, jobKey(delivery), mode];
+    const [id] = await tx.send(
+      composed(ADD_JOB, values, ([row]: { id: string | null }[]) => row?.id ?? null),
+    );
+    if (id !== null) return;
   }
   throw new Error(`The job of namespace ${delivery.namespace_id} could not be put into the queue`);
 }

@@ -1,5 +1,4 @@
-import { isJsonObject } from '../domain/addOnInput';
-import { storableText } from '../domain/jsonLimits';
+import { isJsonObject, storableText } from '../domain/json';
 
 const MAX_MESSAGE = 2_000;
 

@@ -1,4 +1,4 @@
-import { jsonProblem, storableText } from '../domain/jsonLimits';
+import { jsonProblem, storableText } from '../domain/json';
 import { messageOf } from './messageOf';
 
 // Our answers have a few hundred bytes. Larger ones are judged, but not kept as they are; far larger ones are not even

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
-import { withTransaction } from '../db/pool';
+import { composed, nothing } from '../db/statement';
+import { withTransaction } from '../db/transaction';
 import { closeInterrupted } from './attempts';
 import { DELIVER } from './enqueue';
 import { isDead } from './liveness';
@@ -15,12 +16,15 @@ export interface Reclaimed {
  */
 export async function reclaimFromDeadWorkers(pool: Pool): Promise<Reclaimed> {
   return withTransaction(pool, async (tx) => {
-    const { rows } = await tx.query<{ worker_id: string }>(DEAD_WORKERS, [DELIVER]);
-    const workers = rows.map((row) => row.worker_id);
+    const [workers] = await tx.send(
+      composed(DEAD_WORKERS, [DELIVER], (rows: { worker_id: string }[]) => rows.map((row) => row.worker_id)),
+    );
     if (workers.length === 0) return { workers, attempts: 0 };
-    const attempts = await closeInterrupted(tx, workers);
-    await tx.query('SELECT graphile_worker.force_unlock_workers($1)', [workers]);
-    await tx.query(DROP_REPLACED_JOBS, [DELIVER]);
+    const [attempts] = await tx.commit(
+      closeInterrupted(workers),
+      composed('SELECT graphile_worker.force_unlock_workers($1)', [workers], nothing),
+      composed(DROP_REPLACED_JOBS, [DELIVER], nothing),
+    );
     return { workers, attempts };
   });
 }

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
-import { withTransaction, type Tx } from '../db/pool';
+import { composed, nothing, type Statement } from '../db/statement';
+import { withTransaction } from '../db/transaction';
 import { attributesDigest, checkAttributes, type Attributes } from './attributes';
 import { enqueue } from './enqueue';
 
@@ -45,11 +46,11 @@ export async function recordSync(pool: Pool, namespaceId: string, attrs: Attribu
   checkAttributes(attrs);
   const digest = attributesDigest(attrs);
   return withTransaction(pool, async (tx) => {
-    await lockNamespace(tx, namespaceId);
-    const latest = await latestRow(tx, namespaceId);
+    const [, latest] = await tx.send(lockNamespace(namespaceId), latestRow(namespaceId));
     const isNew = latest?.attrs_sha256 !== digest;
-    const row = isNew ? await insertRow(tx, namespaceId, digest, attrs) : await touchRow(tx, latest.id);
+    const [row] = await tx.send(isNew ? insertRow(namespaceId, digest, attrs) : touchRow(latest.id));
     await enqueue(tx, { namespace_id: namespaceId, sync_id: null }, { keepTime: !isNew });
+    await tx.commit();
     return { sync: toSync(row), isNew };
   });
 }
@@ -62,11 +63,11 @@ export async function recordSync(pool: Pool, namespaceId: string, attrs: Attribu
  */
 export async function resync(pool: Pool, syncId: number, options: { force: boolean }): Promise<Requested> {
   return withTransaction(pool, async (tx) => {
-    const { rows } = await tx.query<SyncRow>(`SELECT * FROM gitlab_namespaces_syncs WHERE id = $1`, [syncId]);
-    const found = rows[0];
+    const [found] = await tx.send(
+      composed('SELECT * FROM gitlab_namespaces_syncs WHERE id = $1', [syncId], firstRow),
+    );
     if (!found) throw new ResyncRefused('SYNC_NOT_FOUND', `There is no sync ${syncId}`);
-    await lockNamespace(tx, found.namespace_id);
-    const latest = await latestRow(tx, found.namespace_id);
+    const [, latest] = await tx.send(lockNamespace(found.namespace_id), latestRow(found.namespace_id));
     const isLatest = latest?.id === found.id;
     if (!isLatest && !options.force) {
       throw new ResyncRefused(
@@ -74,8 +75,9 @@ export async function resync(pool: Pool, syncId: number, options: { force: boole
         `Sync ${syncId} is older than sync ${latest?.id} of namespace ${found.namespace_id}: send that one, or use --force`,
       );
     }
-    const row = await touchRow(tx, found.id);
+    const [row] = await tx.send(touchRow(found.id));
     await enqueue(tx, { namespace_id: found.namespace_id, sync_id: isLatest ? null : syncId }, {});
+    await tx.commit();
     return { sync: toSync(row), isLatest };
   });
 }
@@ -100,36 +102,40 @@ export function toSync(row: SyncRow): Sync {
   };
 }
 
-/** Writers of one namespace take turns, also for its very first row: ids grow in the order of the commits. */
-export async function lockNamespace(tx: Tx, namespaceId: string): Promise<void> {
-  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`namespace:${namespaceId}`]);
+/** Writers of one namespace follow each other, also for its very first row: ids grow in the order of the commits. */
+export function lockNamespace(namespaceId: string): Statement<void> {
+  const text = 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))';
+  return composed(text, [`namespace:${namespaceId}`], nothing);
 }
 
-async function latestRow(tx: Tx, namespaceId: string): Promise<SyncRow | undefined> {
-  const { rows } = await tx.query<SyncRow>(
-    `SELECT * FROM gitlab_namespaces_syncs WHERE namespace_id = $1 ORDER BY id DESC LIMIT 1`,
+const firstRow = ([row]: SyncRow[]): SyncRow | undefined => row;
+const onlyRow = ([row]: SyncRow[]): SyncRow => row as SyncRow;
+
+function latestRow(namespaceId: string): Statement<SyncRow | undefined> {
+  return composed(
+    'SELECT * FROM gitlab_namespaces_syncs WHERE namespace_id = $1 ORDER BY id DESC LIMIT 1',
     [namespaceId],
+    firstRow,
   );
-  return rows[0];
 }
 
-async function insertRow(tx: Tx, namespaceId: string, digest: string, attrs: Attributes): Promise<SyncRow> {
-  const { rows } = await tx.query<SyncRow>(
+function insertRow(namespaceId: string, digest: string, attrs: Attributes): Statement<SyncRow> {
+  return composed(
     `INSERT INTO gitlab_namespaces_syncs (created_at, updated_at, namespace_id, attrs_sha256, attrs)
      SELECT now, now, $1, $2, $3 FROM clock_timestamp() AS now RETURNING *`,
     [namespaceId, digest, JSON.stringify(attrs)],
+    onlyRow,
   );
-  return rows[0] as SyncRow;
 }
 
 /** Marks a sync as asked to be sent: later than all its attempts, whatever the clock says, or it would seem sent. */
-async function touchRow(tx: Tx, id: string): Promise<SyncRow> {
-  const { rows } = await tx.query<SyncRow>(
+function touchRow(id: string): Statement<SyncRow> {
+  return composed(
     `UPDATE gitlab_namespaces_syncs SET updated_at = greatest(clock_timestamp(), (
        SELECT max(created_at) + interval '1 microsecond' FROM gitlab_namespaces_sync_attempts
        WHERE namespaces_sync_id = $1))
      WHERE id = $1 RETURNING *`,
     [id],
+    onlyRow,
   );
-  return rows[0] as SyncRow;
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { startOnFreePorts } from '../local/ports';
 import type { Metrics } from '../metrics/metrics';
-import { installRuntime } from '../temporal/connection';
+import { installRuntime } from '../worker/connection';
 
 const LOOPBACK = '127.0.0.1';
 

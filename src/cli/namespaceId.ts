@@ -1,7 +1,8 @@
-import { findNamespace } from '../api/findNamespace';
 import { ConfigError, type Config } from '../config/config';
+import { findNamespace } from '../db/namespaces';
 import { createPool } from '../db/pool';
-import { fitsInt8, isPrimaryKey } from '../domain/namespaceId';
+import { run } from '../db/statement';
+import { fitsInt8, isPrimaryKey } from '../domain/ids';
 import { findRuntime } from './runtimeFile';
 import { orExplain } from './startError';
 
@@ -21,9 +22,10 @@ export async function namespaceId(config: Config, idOrPath: string): Promise<str
       `${idOrPath} cannot be looked up: GITLAB_DATABASE_URL is not set and no service runs here. Use the id`,
     );
   }
+  const lookUp = findNamespace(idOrPath);
   const pool = createPool({ url, applicationName: 'provisioner', max: 1, onError: () => undefined });
   try {
-    const found = await orExplain(findNamespace(pool, idOrPath), 'GITLAB_DATABASE_URL cannot be used');
+    const found = lookUp && (await orExplain(run(pool, lookUp), 'GITLAB_DATABASE_URL cannot be used'));
     if (found === null) throw new ConfigError(`There is no namespace ${idOrPath}`);
     return found.id;
   } finally {

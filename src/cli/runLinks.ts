@@ -1,5 +1,5 @@
 import type { Config } from '../config/config';
-import { runUrl } from '../temporal/links';
+import { runUrl } from '../worker/links';
 import { findRuntime } from './runtimeFile';
 
 /** The page of a run, or of a workflow's newest run, in the Temporal UI; null: it is not known where that is. */

@@ -8,11 +8,11 @@ import type { SchemaCache } from '../db/gitlabSchema';
 import { pendingCiResets } from '../db/ciResets';
 import { createPool } from '../db/pool';
 import { observeCiResets } from '../metrics/ciResets';
-import type { TemporalConnection } from '../temporal/connection';
-import type { EarlyAnswers } from '../temporal/earlyAnswers';
-import type { SearchAttributes } from '../temporal/searchAttributes';
-import type { RunningWorker } from '../temporal/worker';
-import { keepWorker } from '../temporal/workerKeeper';
+import type { TemporalConnection } from '../worker/connection';
+import type { EarlyAnswers } from '../worker/earlyAnswers';
+import type { SearchAttributes } from '../worker/searchAttributes';
+import type { RunningWorker } from '../worker/worker';
+import { keepWorker } from '../worker/workerKeeper';
 import { listen } from './api';
 import type { Cleanups } from './cleanups';
 import { graceMs } from './grace';
@@ -56,12 +56,12 @@ export async function startWorkerPart(
     schema,
     ciResets: openCiResets(config.gitlabCiDatabaseUrl, { pool, log, metrics }, cleanups),
     log,
+    logContext,
     metrics,
     findSearchAttributes: () => searchAttributes.find(),
     policy: config.failurePolicy,
     onAnswer: ({ workflowId, runId }, answer) => earlyAnswers.give(workflowId, runId, answer),
-    onTrouble: ({ workflowId, runId }) => earlyAnswers.warn(workflowId, runId),
-    billableMembers: (subscription) => subscription.seats_in_use,
+    onFailure: ({ workflowId, runId }) => earlyAnswers.warn(workflowId, runId),
   });
   const settings = { activity: [nameInLog(logContext)], tracing, buildId: config.workerBuildId };
   const started = await keepWorker(temporal, activities, settings, log);

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Client } from 'pg';
-import { PLANS } from '../domain/plans';
+import { PLANS } from '../domain/catalogue';
 import { createTables, gitlabFacts, type GitlabVersion } from './gitlabTables';
 
 /** The same place seen from src/local (tests) and dist/local (compiled). */

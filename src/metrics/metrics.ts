@@ -1,6 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { SECTIONS } from '../domain/sections';
-import { STEPS } from '../domain/steps';
+import { SECTIONS, STEPS } from '../domain/sections';
 import { checkGauge } from './checks';
 import { memoryLimitGauge } from './memory';
 import { poolGauges, type PoolUse } from './pools';

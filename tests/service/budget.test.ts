@@ -11,7 +11,7 @@ const EVENTS = 8;
 const STATE_TRANSITIONS = 2;
 const RPCS = 2; // start, and the one workflow task that is told completed
 const STATEMENTS = 35; // BEGIN and COMMIT of three transactions among them
-const ROUND_TRIPS = 13; // that of the door, and what cannot travel together of the three transactions
+const ROUND_TRIPS = 10; // that of the door, and three of each transaction: read, write, record
 
 const SYNCS = 20;
 

@@ -10,6 +10,14 @@ import { findProgram } from './findProgram';
 const PROGRAM = findProgram(['pgbouncer'], ['/usr/sbin/pgbouncer'], process.env['PATH']);
 const MISSING = 'no PgBouncer here: install the package pgbouncer';
 
+/** Whether there is a PgBouncer. Where there is none, CI fails. @param what goes without it */
+export function hasPgBouncer(what: string): boolean {
+  if (PROGRAM !== null) return true;
+  if (process.env['CI']) throw new Error(MISSING);
+  console.warn(`skipped: ${what}: ${MISSING}`);
+  return false;
+}
+
 /** `describe` where there is a PgBouncer. Else the tests are skipped with a line, and fail in CI. */
 export const describeWithPgBouncer = (() => {
   if (PROGRAM !== null || process.env['CI']) return describe;
@@ -26,10 +34,11 @@ export interface PgBouncer {
   stop(): Promise<void>;
 }
 
-/** Starts PgBouncer as its documentation has it, with no setting but the mode. */
+/** Starts PgBouncer as its documentation has it, with no setting but the mode. @param more lines of its configuration */
 export async function startPgBouncer(
   databaseUrl: string,
   mode: 'session' | 'transaction',
+  more = '',
 ): Promise<PgBouncer> {
   if (PROGRAM === null) throw new Error(MISSING);
   const { hostname, port, pathname, username, password } = new URL(databaseUrl);
@@ -50,6 +59,7 @@ auth_type = any
 pool_mode = ${mode}
 default_pool_size = 40
 max_client_conn = 200
+${more}
 `,
     { mode: 0o644 },
   );

@@ -1,6 +1,6 @@
 import type { VNode } from 'preact';
 import type { AuditedStep } from '../../db/auditRuns';
-import type { LedgerChange } from '../../db/ledger';
+import type { Change } from '../../domain/sync';
 import { Table, Time } from './page';
 
 type Value = string | number | boolean | null | undefined;
@@ -28,25 +28,25 @@ export function StepDiff({ step }: { step: AuditedStep }): VNode {
 
 /** What its compensation made of a row. */
 function fateOf(
-  { section, before, after }: LedgerChange,
+  { section, table, key, before }: Change,
   { restored, entries }: NonNullable<AuditedStep['undo']>,
 ): string {
-  if (restored.some(({ table, key }) => table === after.table && key === after.key)) {
-    return before.values === null ? 'removed again' : 'put back';
+  if (restored.some((row) => row.table === table && row.key === key)) {
+    return before === null ? 'removed again' : 'put back';
   }
   const entry = entries[section];
   return entry?.status === 'error' ? entry.message : 'left as it was';
 }
 
-function RowDiff({ change, fate }: { change: LedgerChange; fate: string | null }): VNode {
-  const { before, after, section } = change;
-  const name = `${after.table} ${after.key}`;
+function RowDiff({ change, fate }: { change: Change; fate: string | null }): VNode {
+  const { table, key, before, section } = change;
+  const name = `${table} ${key}`;
   return (
     <Table
       name={name}
       caption={
         <>
-          <code>{name}</code> {before.values === null ? 'inserted' : 'updated'} for <code>{section}</code>
+          <code>{name}</code> {before === null ? 'inserted' : 'updated'} for <code>{section}</code>
           {fate !== null && <strong class="fate">{fate}</strong>}
         </>
       }
@@ -66,10 +66,10 @@ function RowDiff({ change, fate }: { change: LedgerChange; fate: string | null }
 }
 
 /** The columns that a change is about: of an inserted row, those that hold something. */
-function changedColumns({ before, after }: LedgerChange): [column: string, from: Value, to: Value][] {
-  return Object.entries(after.values ?? {})
-    .map(([column, to]): [string, Value, Value] => [column, before.values?.[column], to])
-    .filter(([, from, to]) => (before.values === null ? to !== null : from !== to))
+function changedColumns({ before, after }: Change): [column: string, from: Value, to: Value][] {
+  return Object.entries(after ?? {})
+    .map(([column, to]): [string, Value, Value] => [column, before?.[column], to])
+    .filter(([, from, to]) => (before === null ? to !== null : from !== to))
     .sort(([one], [other]) => Number(isTime(one)) - Number(isTime(other)) || (one < other ? -1 : 1));
 }
 

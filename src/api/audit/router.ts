@@ -8,10 +8,10 @@ import { findRecentFailures, findRecentOutcomes } from '../../db/auditOutcomes';
 import { findChanges, findRuns } from '../../db/auditRuns';
 import { withSnapshot } from '../../db/auditSnapshot';
 import type { GitlabSchema, SchemaCache } from '../../db/gitlabSchema';
-import type { Tx } from '../../db/pool';
-import { fitsInt8, isPrimaryKey } from '../../domain/namespaceId';
+import { findNamespace } from '../../db/namespaces';
+import type { Tx } from '../../db/transaction';
+import { fitsInt8, isPrimaryKey } from '../../domain/ids';
 import { answerProblems, noSuchNamespace } from '../answerProblems';
-import { findNamespace } from '../findNamespace';
 import { HttpProblem } from '../problems';
 import { note } from '../requestLog';
 import { onlyFor, type AuditReader } from './basicAuth';
@@ -43,28 +43,26 @@ export function auditPages({ pool, schema, reader, runUrl }: AuditPages): Router
       res.redirect(303, `/namespaces/${id}`);
       return;
     }
-    const lists = await withSnapshot(pool, async (tx) => ({
-      failures: await findRecentFailures(tx, LIMITS.outcomes),
-      outcomes: await findRecentOutcomes(tx, LIMITS.outcomes),
-    }));
-    res.type('html').send(searchPage({ ...lists, runUrl }));
+    const [failures, outcomes] = await withSnapshot(pool, (tx) =>
+      tx.send(findRecentFailures(LIMITS.outcomes), findRecentOutcomes(LIMITS.outcomes)),
+    );
+    res.type('html').send(searchPage({ failures, outcomes, runUrl }));
   });
 
   router.get('/namespaces/:id', async (req, res) => {
     const before = positionOf(req.query['before']);
     const look = (gitlab: GitlabSchema) => async (tx: Tx) => {
       const id = await primaryKeyOf(tx, req.params.id);
-      const namespace = await findAuditedNamespace(tx, id);
-      const page = await findRuns(tx, id, before, LIMITS.runs);
+      const [namespace, page, changes, subscription, limits, addOnPurchases] = await tx.send(
+        findAuditedNamespace(id),
+        findRuns(id, before, LIMITS.runs),
+        findChanges(id, LIMITS.ledgerRowsOfCharts),
+        ...findEntitlements(gitlab, id),
+      );
       // A namespace that was deleted still has its history.
       if (!namespace && page.runs.length === 0) throw noSuchNamespace();
-      return {
-        id,
-        namespace,
-        ...page,
-        entitlements: namespace && (await findEntitlements(tx, gitlab, id)),
-        changes: await findChanges(tx, id, LIMITS.ledgerRowsOfCharts),
-      };
+      const entitlements = limits && { subscription, limits, addOnPurchases };
+      return { id, namespace, ...page, entitlements, changes };
     };
     const history = await schema.use((gitlab) => withSnapshot(pool, look(gitlab)));
     note(res, { namespace_id: history.id });
@@ -103,7 +101,8 @@ const stylesheet: RequestHandler = (_req, res) => {
 
 /** The primary key for an id or full path. @throws HttpProblem 404 for a path that no namespace has */
 async function primaryKeyOf(tx: Tx, id: string): Promise<string> {
-  const found = await findNamespace(tx, id);
+  const lookUp = findNamespace(id);
+  const [found] = lookUp ? await tx.send(lookUp) : [];
   if (found) return found.id;
   if (isPrimaryKey(id) && fitsInt8(id)) return String(BigInt(id)); // it may have been deleted
   throw noSuchNamespace();

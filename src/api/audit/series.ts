@@ -39,12 +39,12 @@ function pointsOf(
   column: string,
 ): Point[] {
   const cause = syncId === null ? 'sync without id' : `sync ${syncId}`;
-  return changes.flatMap(({ before, after }) => {
-    if (after.table !== table || after.values?.[column] === undefined) return [];
-    const from = numberOf(before.values?.[column]);
-    const to = numberOf(after.values[column]);
+  return changes.flatMap(({ before, after, ...row }) => {
+    if (row.table !== table || after?.[column] === undefined) return [];
+    const from = numberOf(before?.[column]);
+    const to = numberOf(after[column]);
     if (from === to) return [];
-    const isRestored = undo?.restored.some((row) => row.table === table && row.key === after.key);
+    const isRestored = undo?.restored.some((other) => other.table === table && other.key === row.key);
     const undone =
       undoneAt !== null && isRestored ? [{ at: undoneAt, from: to, to: from, cause: `${cause} undone` }] : [];
     return [{ at, from, to, cause }, ...undone];

@@ -1,5 +1,4 @@
-import { fetchFailure } from '../../domain/fetchFailure';
-import { withoutCredentials } from '../../domain/withoutCredentials';
+import { fetchFailure, withoutCredentials } from '../../domain/withoutCredentials';
 import { PortalUnavailable } from './errors';
 
 /** Far above any real key set; it only keeps a broken portal from filling the memory. */

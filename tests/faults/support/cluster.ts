@@ -11,6 +11,7 @@ import { temporalCli } from '../../../src/local/temporalCli';
 import { startTemporalServer, type LocalTemporalServer } from '../../../src/local/temporalServer';
 import { eventually } from '../../support/eventually';
 import { canFakeClocks, FakeClock } from '../../support/fakeClock';
+import { hasPgBouncer, startPgBouncer, type PgBouncer } from '../../support/pgbouncer';
 import { startProxy, type Proxy } from '../../support/proxy';
 import { CLI_CACHE } from '../../support/servers';
 import { Supervised } from './supervised';
@@ -18,7 +19,8 @@ import { Supervised } from './supervised';
 const NAMESPACE = 'default';
 
 /** The ways between the parts that can be disturbed, each with a proxy of its own. */
-export type Way = 'client-api' | 'api-postgres' | 'worker-postgres' | 'api-temporal' | 'worker-temporal';
+export type Way =
+  'client-api' | 'api-postgres' | 'worker-postgres' | 'pooler-postgres' | 'api-temporal' | 'worker-temporal';
 
 /** Real processes of every part, on real servers, connected through proxies. */
 export interface Cluster {
@@ -34,6 +36,8 @@ export interface Cluster {
   /** Null: clocks cannot be faked on this machine. */
   apiClock: FakeClock | null;
   postgres: Killable;
+  /** Between the worker and PostgreSQL; null: there is none on this machine. */
+  pooler: Pick<PgBouncer, 'restart'> | null;
   temporal: Temporal;
   /** How the parts are, for a failure's message. */
   describe(): Promise<string>;
@@ -74,9 +78,16 @@ export async function startCluster(): Promise<Cluster> {
     'client-api': await startProxy('127.0.0.1', apiPort),
     'api-postgres': await toPostgres(),
     'worker-postgres': await toPostgres(),
+    'pooler-postgres': await toPostgres(),
     'api-temporal': await toTemporal(),
     'worker-temporal': await toTemporal(),
   };
+  // It tries a server that was away again after a second, and not after 15.
+  const behindPooler = withPort(database.url('gitlab'), ways['pooler-postgres'].port);
+  const pooler = hasPgBouncer('pooler restart')
+    ? await startPgBouncer(behindPooler, 'session', 'server_login_retry = 1')
+    : null;
+  if (pooler) ways['worker-postgres'].target.port = Number(new URL(pooler.url).port);
   const apiClock = canFakeClocks('clock skew') ? FakeClock.at(0, path.join(directory, 'api-clock')) : null;
   const part = async (name: 'api' | 'worker', more: Record<string, string> = {}) => {
     const DATA_DIR = path.join(directory, name);
@@ -105,9 +116,15 @@ export async function startCluster(): Promise<Cluster> {
       kill: async () => killIfAlive(database.pid),
       start: async () => {
         database = await untilItStarts(startDatabase);
-        aim(database.port, 'api-postgres', 'worker-postgres');
+        aim(
+          database.port,
+          'api-postgres',
+          'pooler-postgres',
+          ...(pooler ? [] : ['worker-postgres' as const]),
+        );
       },
     },
+    pooler,
     temporal: {
       stop: () => temporal.stop(),
       kill: async () => killIfAlive(temporal.pid),
@@ -132,6 +149,7 @@ export async function startCluster(): Promise<Cluster> {
     },
     stop: async () => {
       await Promise.all([api.stop(), worker.stop()]);
+      await pooler?.stop();
       await Promise.all(Object.values(ways).map((way) => way.close()));
       await temporal.stop();
       await database.stop();

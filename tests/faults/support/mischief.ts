@@ -8,6 +8,7 @@ const WAYS: readonly Way[] = [
   'client-api',
   'api-postgres',
   'worker-postgres',
+  'pooler-postgres',
   'api-temporal',
   'worker-temporal',
 ];
@@ -124,6 +125,10 @@ const FAULTS: Record<string, Fault> = {
     await pause(random, 1000, 3000);
     apiClock.set(0);
     return `${seconds} s`;
+  },
+  'restart pooler': async ({ pooler }) => {
+    await pooler?.restart();
+    return pooler ? '' : 'not here';
   },
   'rotation under forged traffic': async (cluster) => {
     await rotateUnderForgedTraffic(cluster);

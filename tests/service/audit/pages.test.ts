@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { withSnapshot } from '../../../src/db/auditSnapshot';
+import { composed, nothing } from '../../../src/db/statement';
 import { ServiceClient } from '../../support/client';
 import { AUDITOR, testEnvironment } from '../../support/environment';
 import { eventually } from '../../support/eventually';
@@ -44,7 +45,9 @@ describe('who may read', () => {
   });
 
   test('the pages only read', async () => {
-    const write = withSnapshot(client.db, (tx) => tx.query('UPDATE namespaces SET name = name'));
+    const write = withSnapshot(client.db, (tx) =>
+      tx.send(composed('UPDATE namespaces SET name = name', [], nothing)),
+    );
     await expect(write).rejects.toMatchObject({ code: '25006' });
   });
 });

@@ -6,7 +6,8 @@ import { pino } from 'pino';
 import { CiResets } from '../../../src/activities/ciResets';
 import { addCiReset, pendingCiResets } from '../../../src/db/ciResets';
 import { SchemaCache } from '../../../src/db/gitlabSchema';
-import { createPool, withTransaction } from '../../../src/db/pool';
+import { createPool } from '../../../src/db/pool';
+import { withTransaction } from '../../../src/db/transaction';
 import { restoreRow, writeRow } from '../../../src/db/rows';
 import type { Table, Write } from '../../../src/domain/plan';
 import { ServiceClient } from '../../support/client';
@@ -165,9 +166,10 @@ async function undoAddOns(): Promise<void> {
   const schema = await new SchemaCache(asWorker).current();
   const undo = (table: Table, values: Write['values']) =>
     withTransaction(asWorker, async (tx) => {
-      const writer = { tx, schema };
-      const change = await writeRow(writer, { table, key: null, values }, now);
-      expect(await restoreRow(writer, change)).toBe('restored');
+      const write = { table, key: null, values };
+      const [change] = await tx.send(writeRow(schema, 'add_on_purchases', write, now));
+      expect(await restoreRow(tx, schema, change)).toBe('restored');
+      await tx.commit();
     });
   await undo('subscription_add_ons', { name: 99, description: 'Undone' });
   const [addOn] = await client.rows('SELECT id FROM subscription_add_ons LIMIT 1');
@@ -182,10 +184,7 @@ async function undoAddOns(): Promise<void> {
 /** What a worker does where GitLab's CI tables are in a database of their own, first while that is away. */
 async function resetCi(): Promise<void> {
   const namespaceId = await client.createNamespace();
-  await withTransaction(asWorker, async (tx) => {
-    await tx.query('SELECT 1');
-    await addCiReset(tx, namespaceId);
-  });
+  await withTransaction(asWorker, (tx) => tx.commit(addCiReset(namespaceId)));
   const away = createPool({
     url: 'postgres://u@127.0.0.1:1/x',
     applicationName: 'test',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { findNamespaceByPathStatement } from '../../../src/db/namespaces';
+import { findNamespace } from '../../../src/db/namespaces';
+import type { Statement } from '../../../src/db/statement';
 import { ServiceClient } from '../../support/client';
 import { JSON_TYPE, NOTHING_ASKED, postJson, send, TOKEN, type WireAnswer } from './support';
 
@@ -217,7 +218,7 @@ describe('paths without regard to case, as GitLab finds them', () => {
            CASE WHEN n % 3 = 0 THEN 5000001 END FROM generate_series(1, 20000) AS n`,
       );
       await db.query('ANALYZE namespaces');
-      const statement = findNamespaceByPathStatement('path-1/path-3');
+      const statement = findNamespace('path-1/path-3') as Statement<unknown>;
       const { rows } = await db.query<{ 'QUERY PLAN': string }>(
         `EXPLAIN ${statement.text}`,
         statement.values,

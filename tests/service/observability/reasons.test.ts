@@ -8,7 +8,7 @@ import { TemporalProbe } from '../../support/temporal';
 import { Faults } from '../sections/support/faults';
 import { startOwnService, type OwnService } from '../sections/support/ownService';
 
-const WAIT_MS = 1500;
+const WAIT_MS = 3_000;
 
 let service: OwnService;
 let client: ServiceClient;
@@ -229,6 +229,19 @@ describe('what the database refuses is kept, for people, in the ledger and the l
     expect(await kept(id)).toEqual([[refusal]]);
     expect(logged(id)).toEqual([expect.objectContaining({ ...refusal, severity: 'WARN' })]);
     expect(JSON.stringify([await kept(id), logged(id)])).not.toContain('987654');
+  });
+
+  test('a row that a trigger keeps from being written', async () => {
+    const id = await client.createNamespace();
+    await client.rows(
+      `CREATE FUNCTION keep_limits() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+       CREATE TRIGGER keep_limits BEFORE INSERT ON namespace_limits
+       FOR EACH ROW WHEN (NEW.namespace_id = ${id}) EXECUTE FUNCTION keep_limits()`,
+    );
+    const answer = await client.provision(id, { storage: { additional_purchased_storage_size: 5 } }, 1);
+    const message = 'Namespace limit could not be saved (no_data_found, namespace_limits)';
+    expect(answer).toMatchObject({ status: 422, body: { message } });
+    expect(await kept(id)).toMatchObject([[{ section: 'storage', condition: 'no_data_found' }]]);
   });
 
   test('what a trigger says, also if it speaks at the commit', async () => {

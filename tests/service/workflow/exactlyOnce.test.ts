@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Pool } from 'pg';
-import type { StepInput } from '../../../src/domain/sync';
+import type { AdmittedSync } from '../../../src/domain/sync';
 import { ServiceClient } from '../../support/client';
 import { ActivityRun, inputOf, openPool } from './support/activityRun';
 
@@ -15,7 +15,7 @@ afterAll(async () => {
   await client.close();
 });
 
-const newRun = (input: StepInput) => new ActivityRun(pool, input);
+const newRun = (input: AdmittedSync) => new ActivityRun(pool, input);
 
 const STEPS = ['updateSubscription', 'updateNamespaceLimits', 'upsertAddOnPurchases'] as const;
 const UNDOS = ['restoreSubscription', 'restoreNamespaceLimits', 'restoreAddOnPurchases'] as const;
@@ -51,9 +51,9 @@ describe('a step that is run again in the same run', () => {
     const run = newRun(inputOf(id, 3));
     await run.admit();
     const success = { status: 'success' as const, message: null, payload: {} as never };
-    await run.attempt('recordOutcome', run.input, success);
+    await run.attempt('recordOutcome', run.admitted, success);
     const before = await client.outbox(id);
-    await run.attempt('recordOutcome', run.input, success);
+    await run.attempt('recordOutcome', run.admitted, success);
     expect(await client.outbox(id)).toEqual(before);
     expect(before.map(({ event }) => event)).toEqual(['enable_code_review_flow']);
   });
@@ -68,11 +68,11 @@ describe('a compensation', () => {
       const run = newRun(inputOf(id, 3));
       await run.admit();
       await run.step(step);
-      const first = await run.attempt(undo, run.input);
+      const first = await run.attempt(undo, run.admitted);
       expect(await client.snapshot(id)).toEqual(before);
       expect(await client.outbox(id)).toEqual([]);
       await client.rows('UPDATE namespaces SET shared_runners_minutes_limit = 77 WHERE id = $1', [id]);
-      expect(await run.attempt(undo, run.input)).toEqual(first);
+      expect(await run.attempt(undo, run.admitted)).toEqual(first);
       expect((await client.snapshot(id))['namespaces']).toMatchObject([{ shared_runners_minutes_limit: 77 }]);
     },
   );
@@ -82,7 +82,7 @@ describe('a compensation', () => {
     const before = await client.snapshot(id);
     const run = newRun(inputOf(id, 3));
     await run.admit();
-    await run.attempt('restoreSubscription', run.input);
+    await run.attempt('restoreSubscription', run.admitted);
     await expect(run.step('updateSubscription')).rejects.toMatchObject({ type: 'Superseded' });
     expect(await client.snapshot(id)).toEqual(before);
   });
@@ -96,7 +96,7 @@ describe('a compensation', () => {
       'UPDATE namespace_limits SET additional_purchased_storage_size = 1 WHERE namespace_id = $1',
       [id],
     );
-    expect(await run.attempt('restoreNamespaceLimits', run.input)).toMatchObject({
+    expect(await run.attempt('restoreNamespaceLimits', run.admitted)).toMatchObject({
       entries: {
         storage: { status: 'error', message: 'Not rolled back: changed since by another writer' },
         compute_minutes: { status: 'rolled_back' },
@@ -191,9 +191,12 @@ describe('the first step with the admission, the last with the outcome', () => {
     await run.step('updateNamespaceLimits');
     const { answer } = await run.close('upsertAddOnPurchases', { ...SUCCESS, ...ASKED });
     const after = await client.snapshot(id);
-    expect(await run.attempt('restoreAddOnPurchases', run.input)).toEqual({ recorded: answer });
+    expect(await run.attempt('restoreAddOnPurchases', run.admitted)).toEqual({
+      kind: 'too_late',
+      recorded: answer,
+    });
     const cancelled = { status: 'cancelled' as const, message: 'Cancelled' };
-    expect(await run.attempt('recordOutcome', run.input, cancelled)).toEqual(answer);
+    expect(await run.attempt('recordOutcome', run.admitted, cancelled)).toEqual(answer);
     expect(await client.snapshot(id)).toEqual(after);
   });
 
@@ -201,7 +204,7 @@ describe('the first step with the admission, the last with the outcome', () => {
     const id = await client.createNamespace();
     const before = await client.snapshot(id);
     const run = newRun(inputOf(id, 3, 7));
-    await run.attempt('restoreSubscription', run.input);
+    await run.attempt('restoreSubscription', run.admitted);
     await expect(run.open('updateSubscription')).rejects.toMatchObject({ type: 'Superseded' });
     expect(await client.snapshot(id)).toEqual(before);
     expect(

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
@@ -55,12 +56,13 @@ describe('a step that was added behind patched()', () => {
         policy: 'compensate',
         findSearchAttributes: () => Promise.resolve([]),
         onAnswer: () => undefined,
-        onTrouble: () => undefined,
-        billableMembers: (row) => row.seats_in_use,
+        onFailure: () => undefined,
         log: pino({ level: 'silent' }),
+        logContext: new AsyncLocalStorage(),
         metrics: createMetrics(),
       }),
-      announceOutcome: async (input: { namespace_id: string }) => void announced.push(input.namespace_id),
+      announceOutcome: async ({ input }: { input: { namespace_id: string } }) =>
+        void announced.push(input.namespace_id),
     };
     const worker = await Worker.create({
       connection,

@@ -22,7 +22,7 @@ afterAll(async () => {
 
 const STEPS = ['updateSubscription', 'updateNamespaceLimits', 'upsertAddOnPurchases'] as const;
 const [FIRST, SECOND, THIRD] = STEPS;
-const SKIPPED = { skipped: 'a step before it has failed, or has ended the sync' };
+const SKIPPED = { kind: 'skipped', reason: 'a step before it has failed, or has ended the sync' };
 
 const stepsOf = async (id: string) => (await client.ledger(id)).map(({ step }) => step);
 const allOf = (run: ActivityRun, steps: readonly (typeof STEPS)[number][] = STEPS) =>

@@ -1,7 +1,9 @@
-import type { AddOnValue } from '../../../src/domain/addOnInput';
+import type { AddOnValue } from '../../../src/domain/addOnElement';
 import { planAddOnPurchases } from '../../../src/domain/addOnPurchases';
-import { ADD_ONS } from '../../../src/domain/addOns';
-import type { AddOnPlan, AddOnPurchaseRow, AddOnState } from '../../../src/domain/addOnState';
+import { ADD_ONS } from '../../../src/domain/catalogue';
+import type { AddOnMemory, AddOnPurchaseRow, AddOnState } from '../../../src/domain/addOnRows';
+import type { SectionPlan } from '../../../src/domain/plan';
+import { clock } from './subscriptionFixtures';
 
 /** What a new purchase needs. */
 export const FULL = { quantity: 5, started_on: '2026-01-01', expires_on: '2027-01-01', purchase_xid: 'A-1' };
@@ -32,9 +34,18 @@ export function addOnState(purchases: AddOnPurchaseRow[] = [], values: Partial<A
   };
 }
 
+/** The plan for what is sent, at any time. */
+export function planAddOns(
+  sent: Record<string, AddOnValue>,
+  state: AddOnState,
+  memory: AddOnMemory | null = null,
+): SectionPlan {
+  return planAddOnPurchases(sent, state, clock, memory);
+}
+
 /** The plan for what is sent, on a root group with the purchases. */
-export function planFor(sent: Record<string, AddOnValue>, purchases: AddOnPurchaseRow[] = []): AddOnPlan {
-  return planAddOnPurchases(sent, addOnState(purchases));
+export function planFor(sent: Record<string, AddOnValue>, purchases: AddOnPurchaseRow[] = []): SectionPlan {
+  return planAddOns(sent, addOnState(purchases));
 }
 
 /** The section's message; undefined when it is not refused. */

@@ -1,10 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { AddOnElement, AddOnValue } from '../../../src/domain/addOnInput';
-import { planAddOnPurchases } from '../../../src/domain/addOnPurchases';
+import type { AddOnElement, AddOnValue } from '../../../src/domain/addOnElement';
 import { parseProvision } from '../../../src/domain/provision';
 import { anyProvision } from './anyProvision';
-import { addOnState, FULL, messageFor, planFor, purchase } from './addOnFixtures';
+import { addOnState, FULL, messageFor, planFor, purchase, planAddOns } from './addOnFixtures';
 
 describe('messages of one add-on (contract 4.5)', () => {
   test.each<[AddOnElement, string]>([
@@ -180,7 +179,7 @@ describe('messages of the section (contract 4.5)', () => {
         gitlab_credits: [{ ...FULL, quantity: 0.5 }],
         secrets_manager: [{ ...FULL, purchase_xid: '' }],
       };
-      expect(planAddOnPurchases(sent, user)).toMatchObject({
+      expect(planAddOns(sent, user)).toMatchObject({
         messages: [
           'Namespace is invalid and Trial must be true or false. Quantity must be an integer. ' +
             "Purchase xid can't be blank.",
@@ -191,16 +190,15 @@ describe('messages of the section (contract 4.5)', () => {
     });
 
     test('is alone the whole message', () => {
-      expect(planAddOnPurchases({ duo_pro: [FULL], duo_core: [FULL] }, user)).toMatchObject({
+      expect(planAddOns({ duo_pro: [FULL], duo_core: [FULL] }, user)).toMatchObject({
         messages: ['Namespace is invalid.'],
         writes: [],
         followUps: [],
-        missingAddOns: [],
       });
     });
 
     test('is no matter while there is nothing to do', () => {
-      expect(planAddOnPurchases({ duo_pro: [], duo_core: [{ quantity: 0 }] }, user).messages).toEqual([]);
+      expect(planAddOns({ duo_pro: [], duo_core: [{ quantity: 0 }] }, user).messages).toEqual([]);
     });
   });
 

@@ -1,13 +1,20 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { ADD_ONS } from '../../../src/domain/addOns';
-import { planAddOnPurchases } from '../../../src/domain/addOnPurchases';
-import type { AddOnMemory, AddOnPlan, AddOnPurchaseRow } from '../../../src/domain/addOnState';
-import { addOnState, FULL, planFor, purchase } from './addOnFixtures';
+import { ADD_ONS } from '../../../src/domain/catalogue';
+import type { AddOnMemory, AddOnPurchaseRow } from '../../../src/domain/addOnRows';
+import type { SectionPlan } from '../../../src/domain/plan';
+import { addOnState, FULL, planAddOns, planFor, purchase } from './addOnFixtures';
 import { events, settings } from './subscriptionFixtures';
 
-const NOTHING = { messages: [], writes: [], followUps: [], missingAddOns: [] };
+const NOTHING = { messages: [], writes: [], followUps: [] };
 const table = 'subscription_add_on_purchases';
+
+/** The add-ons whose catalogue rows a plan creates, before anything else. */
+function created({ writes }: SectionPlan) {
+  const rows = writes.filter((write) => write.table === 'subscription_add_ons');
+  expect(writes.slice(0, rows.length)).toEqual(rows);
+  return rows.map(({ values }) => values['name']);
+}
 
 /** What was written to stored purchases: row id to values. */
 function updates(plan: ReturnType<typeof planFor>) {
@@ -47,7 +54,6 @@ describe('create (rule 5)', () => {
         },
       ],
       followUps: [{ event: 'refresh_user_assignments', payload: { namespace_id: '9', add_ons: [name] } }],
-      missingAddOns: [],
     });
   });
 
@@ -82,19 +88,22 @@ describe('create (rule 5)', () => {
     });
   });
 
-  test('a missing add-on is listed and has a description (rule 10)', () => {
-    const plan = planAddOnPurchases({ duo_core: [FULL] }, addOnState([], { addOnIds: new Map() }));
-    expect(plan.missingAddOns).toEqual([5]);
+  test('a missing add-on is created with a description, before the purchase that needs its id (rule 10)', () => {
+    const plan = planAddOns({ duo_core: [FULL] }, addOnState([], { addOnIds: new Map() }));
+    expect(plan.writes).toMatchObject([
+      { table: 'subscription_add_ons', key: null, values: { name: 5, description: expect.any(String) } },
+      { table, key: null, values: { subscription_add_on_uid: 5, subscription_add_on_id: { idOfAddOn: 5 } } },
+    ]);
   });
 
-  test('only the add-ons of valid names are listed as missing', () => {
+  test('only the add-ons of valid names are created', () => {
     const sent = { duo_core: [{ ...FULL, quantity: 'x' }], gitlab_credits: [FULL] };
-    expect(planAddOnPurchases(sent, addOnState([], { addOnIds: new Map() })).missingAddOns).toEqual([7]);
+    expect(created(planAddOns(sent, addOnState([], { addOnIds: new Map() })))).toEqual([7]);
   });
 
   test('where GitLab has no list of add-ons any more, none is missing and no id is written', () => {
-    const plan = planAddOnPurchases({ duo_core: [FULL] }, addOnState([], { addOnIds: null }));
-    expect(plan.missingAddOns).toEqual([]);
+    const plan = planAddOns({ duo_core: [FULL] }, addOnState([], { addOnIds: null }));
+    expect(created(plan)).toEqual([]);
     expect(plan.writes[0]?.values).not.toHaveProperty('subscription_add_on_id');
   });
 });
@@ -239,7 +248,7 @@ describe('Duo Pro and Duo Enterprise share a row (rules 4 and 5)', () => {
 
   test('re-pointing needs the other add-on to exist (rule 10)', () => {
     const state = addOnState([purchase(1)], { addOnIds: new Map([[1, '10']]) });
-    expect(planAddOnPurchases({ duo_enterprise: [FULL] }, state).missingAddOns).toEqual([3]);
+    expect(created(planAddOns({ duo_enterprise: [FULL] }, state))).toEqual([3]);
   });
 });
 
@@ -286,29 +295,26 @@ describe('Duo Core is switched on (rule 9)', () => {
   test.each([true, 1, 'true', 'yes', 'on'])(
     'by new_subscription %j where nobody chose',
     (new_subscription) => {
-      const plan = planAddOnPurchases(
-        { duo_core: [{ ...FULL, new_subscription }] },
-        addOnState([], unchosen),
-      );
+      const plan = planAddOns({ duo_core: [{ ...FULL, new_subscription }] }, addOnState([], unchosen));
       expect(plan.writes.at(-1)).toEqual(switchedOn);
       expect(events(plan)).toEqual(['refresh_user_assignments', 'duo_core_enabled']);
     },
   );
 
   test('by an update, too, also one that is stored already', () => {
-    expect(planAddOnPurchases(sent, addOnState([purchase(5)], unchosen)).writes).toEqual([switchedOn]);
+    expect(planAddOns(sent, addOnState([purchase(5)], unchosen)).writes).toEqual([switchedOn]);
   });
 
   test('with what every write of the settings brings along', () => {
     const before = settings({ seat_control: 2, new_user_signups_cap: 5 });
-    const plan = planAddOnPurchases(sent, addOnState([], { settings: before }));
+    const plan = planAddOns(sent, addOnState([], { settings: before }));
     expect(plan.writes.at(-1)?.values).toEqual({
       duo_nano_features_enabled: true,
       new_user_signups_cap: null,
       prevent_sharing_groups_outside_hierarchy: true,
     });
     const capped = settings({ seat_control: 1, new_user_signups_cap: 5 });
-    expect(planAddOnPurchases(sent, addOnState([], { settings: capped })).writes.at(-1)?.values).toEqual({
+    expect(planAddOns(sent, addOnState([], { settings: capped })).writes.at(-1)?.values).toEqual({
       duo_nano_features_enabled: true,
       prevent_sharing_groups_outside_hierarchy: true,
     });
@@ -319,13 +325,13 @@ describe('Duo Core is switched on (rule 9)', () => {
     ['a stored false', settings({ duo_nano_features_enabled: false })],
     ['nothing, without a settings row', null],
   ])('but never over %s', (_case, before) => {
-    const plan = planAddOnPurchases(sent, addOnState([], { settings: before }));
+    const plan = planAddOns(sent, addOnState([], { settings: before }));
     expect(plan.writes.map((write) => write.table)).toEqual([table]);
     expect(events(plan)).toEqual(['refresh_user_assignments']);
   });
 
   test.each([false, 0, 'no', '', null, 'odd', {}])('but not by new_subscription %j', (new_subscription) => {
-    const plan = planAddOnPurchases({ duo_core: [{ ...FULL, new_subscription }] }, addOnState([], unchosen));
+    const plan = planAddOns({ duo_core: [{ ...FULL, new_subscription }] }, addOnState([], unchosen));
     expect(plan.messages).toEqual([]);
     expect(plan.writes.map((write) => write.table)).toEqual([table]);
   });
@@ -336,20 +342,20 @@ describe('Duo Core is switched on (rule 9)', () => {
       { duo_core: [{ ...FULL, new_subscription: true, trial: 'x' }] },
       { duo_pro: [{ ...FULL, new_subscription: true }] },
     ]) {
-      expect(planAddOnPurchases(other, addOnState([], unchosen)).writes).not.toContainEqual(switchedOn);
+      expect(planAddOns(other, addOnState([], unchosen)).writes).not.toContainEqual(switchedOn);
     }
   });
 });
 
 describe('the same sync again (contract 5)', () => {
   /** Applies what is sent until nothing changes by the rules of a repeat. @returns the rows and plans of each time */
-  function applyTwice(sent: Parameters<typeof planAddOnPurchases>[0], purchases: AddOnPurchaseRow[]) {
-    const first = planAddOnPurchases(sent, addOnState(purchases));
+  function applyTwice(sent: Parameters<typeof planAddOns>[0], purchases: AddOnPurchaseRow[]) {
+    const first = planAddOns(sent, addOnState(purchases));
     const rows = stored(first, purchases);
-    return { rows, again: planAddOnPurchases(sent, addOnState(rows), first.memory as AddOnMemory) };
+    return { rows, again: planAddOns(sent, addOnState(rows), first.memory as AddOnMemory) };
   }
 
-  function stored({ writes }: AddOnPlan, purchases: AddOnPurchaseRow[]): AddOnPurchaseRow[] {
+  function stored({ writes }: SectionPlan, purchases: AddOnPurchaseRow[]): AddOnPurchaseRow[] {
     const rows = purchases.map((row) => ({
       ...row,
       ...writes.find(({ key }) => key?.['id'] === row.id)?.values,
@@ -363,7 +369,7 @@ describe('the same sync again (contract 5)', () => {
     const { rows, again } = applyTwice(sent, []);
     expect(rows).toMatchObject([{ subscription_add_on_uid: 3, quantity: 2 }]);
     expect(again).toMatchObject({ messages: [], writes: [], followUps: [] });
-    expect(planAddOnPurchases(sent, addOnState(rows)).writes).not.toEqual([]);
+    expect(planAddOns(sent, addOnState(rows)).writes).not.toEqual([]);
   });
 
   test('refuses again what was refused, though its row is there by now', () => {
@@ -378,9 +384,9 @@ describe('the same sync again (contract 5)', () => {
 
   test('is applied to what another writer has changed since', () => {
     const sent = { duo_core: [FULL] };
-    const first = planAddOnPurchases(sent, addOnState([]));
+    const first = planAddOns(sent, addOnState([]));
     const changed = stored(first, []).map((row) => ({ ...row, quantity: 9 }));
-    const again = planAddOnPurchases(sent, addOnState(changed), first.memory as AddOnMemory);
+    const again = planAddOns(sent, addOnState(changed), first.memory as AddOnMemory);
     expect(again.writes).toMatchObject([{ values: { quantity: 5 } }]);
   });
 
@@ -407,7 +413,7 @@ describe('the same sync again (contract 5)', () => {
           );
           expect(again).toMatchObject({ writes: [], followUps: [] });
           expect(again.messages).toEqual(
-            planAddOnPurchases(sent, addOnState(uids.map((uid) => purchase(uid)))).messages,
+            planAddOns(sent, addOnState(uids.map((uid) => purchase(uid)))).messages,
           );
           expect(rows).toHaveLength(new Set(rows.map((row) => row.subscription_add_on_uid)).size);
         },

@@ -1,8 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import type { BaseProduct } from '../../../src/domain/provision';
 import { askedPlanUid, planSubscription } from '../../../src/domain/subscription';
-import type { SubscriptionState } from '../../../src/domain/subscriptionState';
-import { clock, events, planColumns, premiumRow, settings, stateOf, valuesFor } from './subscriptionFixtures';
+import type { SubscriptionState } from '../../../src/domain/subscriptionRules';
+import {
+  clock,
+  events,
+  planColumns,
+  premiumRow,
+  settings,
+  stateOf,
+  valuesFor,
+  planIds,
+} from './subscriptionFixtures';
 
 const NOTHING = { messages: [], writes: [], followUps: [] };
 
@@ -27,7 +36,7 @@ describe('create', () => {
 
   test('everything sent is stored, max_seats_used as sent', () => {
     const attrs = { plan_code: 'premium', seats: 5, max_seats_used: 7, start_date: '2026-02-01' };
-    const plan = planSubscription(attrs, stateOf(null, { askedPlanId: '500' }), clock);
+    const plan = planSubscription(attrs, stateOf(null, { planIds }), clock);
     expect(valuesFor(plan, 'gitlab_subscriptions')).toEqual({
       namespace_id: '9',
       hosted_plan_id: '500',
@@ -91,7 +100,7 @@ describe('update', () => {
   test('values that are all stored write nothing, even when seat statistics are stale', () => {
     const row = premiumRow({ max_seats_used_changed_at: '2025-01-01 00:00:00+00' });
     const attrs = { plan_code: 'premium', seats: 10, max_seats_used: 9, start_date: '2026-01-01' };
-    expect(planSubscription(attrs, stateOf(row, { askedPlanId: '500' }), clock)).toEqual(NOTHING);
+    expect(planSubscription(attrs, stateOf(row, { planIds }), clock)).toEqual(NOTHING);
   });
 
   test('a stored row that is invalid is judged only when it changes (rule 4)', () => {
@@ -106,20 +115,20 @@ describe('update', () => {
 
     test('a missing number is filled in by any other change, and by itself is none', () => {
       expect(updated({ seats: 11 }, withoutUid)).toEqual({ seats: 11, hosted_plan_name_uid: 5 });
-      const asked = { askedPlanId: '500' };
+      const asked = { planIds };
       expect(planSubscription({ plan_code: 'premium' }, stateOf(withoutUid, asked), clock)).toEqual(NOTHING);
       expect(planSubscription({ seats: 10 }, stateOf(withoutUid, asked), clock)).toEqual(NOTHING);
     });
 
     test('another plan sets both; the id only where the plan has one', () => {
       const attrs = { plan_code: 'ultimate' };
-      expect(updated(attrs, premiumRow(), { askedPlanId: '700' })).toEqual(planColumns('ultimate'));
+      expect(updated(attrs, premiumRow(), { planIds })).toEqual(planColumns('ultimate'));
       expect(updated(attrs, premiumRow())).toEqual({ hosted_plan_name_uid: 7 });
     });
 
     test('an id that names another plan decides nothing', () => {
       const off = premiumRow({ hosted_plan_id: '700' });
-      const asked = { askedPlanId: '500' };
+      const asked = { planIds };
       expect(planSubscription({ plan_code: 'premium' }, stateOf(off, asked), clock)).toEqual(NOTHING);
       expect(updated({ plan_code: 'premium', seats: 11 }, off, asked)).toEqual({
         seats: 11,
@@ -227,12 +236,12 @@ describe('seat statistics (rule 3)', () => {
 
   describe('around ultimate_trial_paid_customer', () => {
     const trialRow = premiumRow(planColumns('ultimate_trial_paid_customer'));
-    const toPremium = { askedPlanId: '500' };
+    const toPremium = { planIds };
     const premiumColumns = planColumns('premium');
 
     test('stay when the trial begins, even with a new term', () => {
       const attrs = { plan_code: 'ultimate_trial_paid_customer', ...renewal };
-      expect(updated(attrs, premiumRow(), { askedPlanId: '1000' })).toEqual({
+      expect(updated(attrs, premiumRow(), { planIds })).toEqual({
         ...planColumns('ultimate_trial_paid_customer'),
         ...renewal,
       });

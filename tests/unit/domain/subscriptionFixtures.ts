@@ -1,7 +1,7 @@
-import type { Clock, ColumnValues, SectionPlan, Table } from '../../../src/domain/plan';
-import { PLANS, planUid } from '../../../src/domain/plans';
+import type { Clock, SectionPlan, Table, Write } from '../../../src/domain/plan';
+import { PLANS, planUid } from '../../../src/domain/catalogue';
 import type { NamespaceSettings } from '../../../src/domain/namespaceSettings';
-import type { SubscriptionRow, SubscriptionState } from '../../../src/domain/subscriptionState';
+import type { SubscriptionRow, SubscriptionState } from '../../../src/domain/subscriptionRules';
 
 export const clock: Clock = { now: '2026-06-15 10:20:30.123456+00', today: '2026-06-15' };
 
@@ -13,6 +13,9 @@ export function planColumns(name: PlanName): { hosted_plan_id: string; hosted_pl
   const uid = planUid(name) ?? 0;
   return { hosted_plan_id: String(uid * 100), hosted_plan_name_uid: uid };
 }
+
+/** The ids of `plans`, where GitLab has that table. */
+export const planIds = new Map<number, string>(PLANS.map(({ uid }) => [uid, String(uid * 100)]));
 
 /** A settings row as GitLab makes it. */
 export function settings(values: Partial<NamespaceSettings> = {}): NamespaceSettings {
@@ -61,7 +64,7 @@ export function stateOf(
     namespace: { id: '9', type: 'Group' },
     row,
     planUid: row?.hosted_plan_name_uid ?? (planId > 0 ? planId / 100 : null),
-    askedPlanId: null,
+    planIds: new Map(),
     lastPremium: null,
     settings: null,
     billableMembers: row?.seats_in_use ?? 0,
@@ -70,7 +73,7 @@ export function stateOf(
 }
 
 /** The values that a plan writes to the first row of a table; undefined when it writes none. */
-export function valuesFor(plan: SectionPlan, table: Table): ColumnValues | undefined {
+export function valuesFor(plan: SectionPlan, table: Table): Write['values'] | undefined {
   return plan.writes.find((write) => write.table === table)?.values;
 }
 

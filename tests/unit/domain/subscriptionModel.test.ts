@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { BaseProduct } from '../../../src/domain/provision';
 import { planSubscription, type SubscriptionMemory } from '../../../src/domain/subscription';
-import type { SubscriptionRow, SubscriptionState } from '../../../src/domain/subscriptionState';
+import type { SubscriptionRow, SubscriptionState } from '../../../src/domain/subscriptionRules';
 import {
   clock,
   events,
@@ -11,7 +11,7 @@ import {
   premiumRow,
   stateOf,
   valuesFor,
-  type PlanName,
+  planIds,
 } from './subscriptionFixtures';
 
 // Few days, so that dates often coincide.
@@ -51,10 +51,6 @@ const UNPAID = ['default', 'free', 'early_adopter'];
 function isPaid(trial: boolean | null, seats: number, plan: string): boolean {
   return !trial && seats >= 1 && !UNPAID.includes(plan);
 }
-
-const askedOf = ({ plan_code }: { plan_code?: PlanName }) => ({
-  askedPlanId: plan_code === undefined ? null : planColumns(plan_code).hosted_plan_id,
-});
 
 /** Contract 4.1 told once more, the other way round: as conditions on before and after. */
 function model(
@@ -100,7 +96,7 @@ test('new term, seat reset and history agree with a second telling of contract 4
   fc.assert(
     fc.property(world, ({ stored, storedPlan, sent, lastPremium }) => {
       const row = premiumRow({ ...stored, ...planColumns(storedPlan) });
-      const plan = planSubscription(sent, stateOf(row, { ...askedOf(sent), lastPremium }), clock);
+      const plan = planSubscription(sent, stateOf(row, { planIds, lastPremium }), clock);
       // Refused states are told apart by the tests of the messages.
       if (plan.messages.length > 0) return;
 
@@ -141,7 +137,7 @@ test('what was written is stored: the same request again converges', () => {
       let row = premiumRow({ ...stored, ...planColumns(storedPlan) });
       let memory: SubscriptionMemory | null = null;
       const apply = () => {
-        const plan = planSubscription(sent, stateOf(row, askedOf(sent)), clock, memory);
+        const plan = planSubscription(sent, stateOf(row, { planIds }), clock, memory);
         row = { ...row, ...valuesFor(plan, 'gitlab_subscriptions') };
         memory = (plan.memory as SubscriptionMemory | undefined) ?? null;
         return plan;

@@ -1,15 +1,16 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import type { Pool } from 'pg';
 import { pino } from 'pino';
-import { createActivities, type Activities } from '../../../../src/activities';
+import { createActivities, type Activities, type ActivityDependencies } from '../../../../src/activities';
+import { runStep } from '../../../../src/activities/runStep';
 import { SchemaCache } from '../../../../src/db/gitlabSchema';
 import { createPool } from '../../../../src/db/pool';
 import { createMetrics } from '../../../../src/metrics/metrics';
-import type { Answer } from '../../../../src/domain/answer';
-import type { SectionEntries } from '../../../../src/domain/failures';
-import { STEPS, type StepName } from '../../../../src/domain/steps';
-import type { Opening, SkippedStep, StepInput, StepResult } from '../../../../src/domain/sync';
+import type { Answer, SectionEntries } from '../../../../src/domain/answer';
+import { STEPS, type Step, type StepName } from '../../../../src/domain/sections';
+import type { AdmittedSync, RunArgument, SkippedStep, StepResult } from '../../../../src/domain/sync';
 import { fullSync } from '../../../support/syncs';
 
 /** A pool as a worker's; to be ended. */
@@ -21,24 +22,26 @@ export function openPool(url: string): Pool {
 export class ActivityRun {
   /** The answers that requests would have been given early. */
   readonly answers: Answer[] = [];
+  private readonly deps: ActivityDependencies;
   private readonly activities: Activities;
   constructor(
     pool: Pool,
-    readonly input: StepInput,
+    readonly input: AdmittedSync,
     readonly runId: string = randomUUID(),
   ) {
-    this.activities = createActivities({
+    this.deps = {
       pool,
       schema: new SchemaCache(pool),
       ciResets: null,
       policy: 'compensate',
       findSearchAttributes: () => Promise.resolve([]),
-      billableMembers: (row) => row.seats_in_use,
       onAnswer: (_run, answer) => this.answers.push(answer),
-      onTrouble: () => undefined,
+      onFailure: () => undefined,
       log: pino({ level: 'silent' }),
+      logContext: new AsyncLocalStorage(),
       metrics: createMetrics(),
-    });
+    };
+    this.activities = createActivities(this.deps);
   }
 
   attempt<Name extends keyof Activities>(name: Name, ...args: Parameters<Activities[Name]>) {
@@ -54,43 +57,51 @@ export class ActivityRun {
     });
   }
 
-  private get opening(): Opening {
+  private get unchecked(): RunArgument {
     const { chain_id, started_at } = this.input;
-    return { request: this.input, chain_id, started_at };
+    return { kind: 'unchecked', request: this.input, chain_id, started_at };
+  }
+
+  get admitted(): RunArgument {
+    return { kind: 'admitted', input: this.input };
   }
 
   admit() {
-    return this.attempt('admitSync', this.opening);
+    return this.attempt('admitSync', this.unchecked);
   }
 
-  /** The step alone, as in trouble. */
+  /** The step by itself, as after a failure. */
   step(name: StepName) {
-    return this.attempt(name, { input: this.input, closes: null });
+    return this.attempt(name, this.admitted);
   }
 
   /** The first step with the admission. */
   open(name: StepName): Promise<StepResult> {
-    return this.attempt(name, { opens: this.opening }) as Promise<StepResult>;
+    return this.run(name, this.unchecked, null);
   }
 
   /** One of the three steps, called at once with the two others. */
   together(name: StepName) {
-    const position = STEPS.findIndex(({ step }) => step === name);
-    const opens = position === 0 ? this.opening : null;
-    const call = { opens, correlation_id: null, position, count: STEPS.length };
     const environment = this.environment();
-    const result: Promise<StepResult | SkippedStep> = environment.run(this.activities[name], call);
+    const result: Promise<StepResult | SkippedStep> = environment.run(this.activities[name], this.unchecked);
     return { result, cancel: () => environment.cancel() };
   }
 
   /** The last step with the outcome. */
-  close(name: StepName, closes: SectionEntries): Promise<StepResult> {
-    return this.attempt(name, { input: this.input, closes }) as Promise<StepResult>;
+  close(name: StepName, before: SectionEntries): Promise<StepResult> {
+    return this.run(name, this.admitted, before);
+  }
+
+  private run(name: StepName, argument: RunArgument, before: SectionEntries | null): Promise<StepResult> {
+    const step = STEPS.find((known) => known.step === name) as Step;
+    return this.environment().run<[], StepResult, () => Promise<StepResult>>(() =>
+      runStep(this.deps, step, argument, before),
+    );
   }
 }
 
 /** What the activities of a sync of the namespace are told. */
-export function inputOf(namespace_id: string, seats: number, sync_id: number | null = null): StepInput {
+export function inputOf(namespace_id: string, seats: number, sync_id: number | null = null): AdmittedSync {
   return {
     namespace_id,
     sync_id,
@@ -99,6 +110,6 @@ export function inputOf(namespace_id: string, seats: number, sync_id: number | n
     chain_id: randomUUID(),
     started_at: '2026-02-13T10:20:30.000Z',
     policy: 'compensate',
-    repeats: null,
+    memories: null,
   };
 }

@@ -45,8 +45,8 @@ export async function changedWorkflows(edits: Edit[]): Promise<ChangedWorkflows>
 }
 
 /** The worked example of docs/changing-workflow-code.md: a further activity when the steps are done. */
-const NEW_STEP = `await execute('announceOutcome', 'Announce the outcome', [saga.progress.run]);`;
-const BEFORE = '  const outcome = await recordedOutcome(saga, ending);';
+const NEW_STEP = `await execute('announceOutcome', 'Announce the outcome', [saga.run]);`;
+const BEFORE = '  const outcome = await settle(saga, ending);';
 
 const addStep = (code: string): Edit[] => [
   { file: 'provisionNamespace.ts', find: BEFORE, replace: `  ${code}\n${BEFORE}` },
