@@ -31,7 +31,10 @@ export async function listen(
   { name, host, port, onProgress, stopping }: Address,
   createApp: (url: string) => Express,
 ): Promise<RunningApi> {
-  const chosen = await orExplain(freePort(port, host), `HOST ${host} is no address of this machine`);
+  const chosen = await orExplain(
+    freePort(port, host),
+    `HOST ${host} is no address of this machine (0.0.0.0 is all of them)`,
+  );
   if (port !== 0 && chosen !== port) onProgress(`port ${port} is taken: ${name} listens on ${chosen}`);
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`;
   const server = createServer();

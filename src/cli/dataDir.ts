@@ -1,4 +1,5 @@
-import { access, constants } from 'node:fs/promises';
+import { access, chmod, constants } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureFolder } from '../local/folder';
 import { LocalServerError } from '../local/errors';
@@ -27,7 +28,15 @@ export async function openDataDir(dataDir: string): Promise<void> {
       { cause: error },
     );
   }
+  // New ones get their mode by the umask. A volume that knows no modes is no reason not to start.
+  for (const name of ONCE_OPEN) await chmod(path.join(dataDir, name), 0o600).catch(() => undefined);
 }
+
+/** What earlier versions let everybody read. */
+const ONCE_OPEN = [
+  ...['ports.json', 'postgres.log', 'temporal.log'],
+  ...['', '-wal', '-shm'].map((suffix) => `temporal.db${suffix}`),
+];
 
 /**
  * Makes this process known on its data directory. There, processes that need its servers start one after the other, so that

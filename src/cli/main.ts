@@ -33,6 +33,9 @@ if (process.env['TOKIO_WORKER_THREADS'] === undefined) process.env['TOKIO_WORKER
 
 shieldLocalServers(process.env);
 
+// What is written is for its own user. As root, PostgreSQL runs as another one, which has to pass through folders.
+process.umask(process.getuid?.() === 0 ? 0o066 : 0o077);
+
 const ENVIRONMENT_HELP = `
 Environment:
   HOST, PORT                  where the API listens (127.0.0.1, 3000)

@@ -10,7 +10,8 @@ import { orExplain, StartError } from './startError';
 export async function requireOwnSessions(variable: string, url: string): Promise<void> {
   const pool = createPool({ url, applicationName: 'provisioner start', max: 2, onError: () => undefined });
   try {
-    if (!(await orExplain(isSessionShared(pool), `${variable} cannot be used`))) return;
+    const what = `${variable} cannot be used (start that server, or correct it)`;
+    if (!(await orExplain(isSessionShared(pool), what))) return;
   } finally {
     await pool.end();
   }

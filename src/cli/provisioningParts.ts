@@ -73,7 +73,7 @@ export async function startProvisioning(
   const interceptors = tracing?.client ?? null;
   const temporal = await orExplain(
     TemporalConnection.open({ options: connectionOptions, namespace, interceptors }),
-    `TEMPORAL_ADDRESS: no Temporal answers at ${connectionOptions.address}`,
+    `TEMPORAL_ADDRESS: no Temporal answers at ${connectionOptions.address} (start that server, correct it, or unset it for a local one)`,
   );
   cleanups.add(() => temporal.close());
   await orExplain(

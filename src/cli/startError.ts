@@ -15,8 +15,12 @@ export async function orExplain<T>(work: Promise<T>, what: string): Promise<T> {
   }
 }
 
+/** The reason in what the core of Temporal's SDK says when it cannot connect. */
+const OF_RUST = /^tonic::.* message: "(.*?)"/;
+
 function reasonOf(error: unknown): string {
-  const { message, code } = error as Error & { code?: unknown };
+  const { message: whole, code } = error as Error & { code?: unknown };
+  const message = OF_RUST.exec(whole)?.[1] ?? whole;
   const text = (message || (typeof code === 'string' ? code : String(error))).split('\n', 1)[0] ?? '';
   return text.trim();
 }

@@ -5,11 +5,11 @@ import { startChild } from './childProcess';
 import { LocalServerError } from './errors';
 import { stopOrphan } from './pidFile';
 import type { PostgresBinaries } from './postgresBinaries';
-import { asUser, type UserIds } from './postgresUser';
+import { asUser, SYSTEM_PATH, type UserIds } from './postgresUser';
 import type { StopSignals } from './stopSignals';
 
 /** PATH is for setpriv; the rest of our environment (PGDATA, PGOPTIONS, LANG …) must not leak into the server. */
-export const POSTGRES_ENV = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C', TZ: 'UTC' };
+export const POSTGRES_ENV = { PATH: SYSTEM_PATH, LC_ALL: 'C', TZ: 'UTC' };
 
 const INITDB_SIGNALS: StopSignals = [{ signal: 'SIGINT', graceMs: 3000 }];
 

@@ -4,7 +4,11 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { LocalServerError } from './errors';
 
-const run = promisify(execFile);
+/** For programs of the system: the rest of our environment is none of their business. */
+export const SYSTEM_PATH = '/usr/bin:/bin:/usr/sbin:/sbin';
+
+const run = (command: string, args: string[]) =>
+  promisify(execFile)(command, args, { env: { PATH: SYSTEM_PATH } });
 
 export interface UserIds {
   uid: number;

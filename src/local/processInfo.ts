@@ -23,7 +23,7 @@ export function processInfo(pid: number): ProcessInfo | null {
 export function workingDirectory(pid: number): string | null {
   try {
     if (process.platform === 'linux') return readlinkSync(`/proc/${pid}/cwd`);
-    const found = execFileSync('/usr/sbin/lsof', ['-a', '-d', 'cwd', '-Fn', '-p', String(pid)]);
+    const found = execFileSync('/usr/sbin/lsof', ['-a', '-d', 'cwd', '-Fn', '-p', String(pid)], { env: {} });
     return /^n(.*)$/m.exec(found.toString())?.[1] ?? null;
   } catch {
     return null;

@@ -7,37 +7,45 @@ const TEMPORARY = '.fetch-';
 const ABANDONED_AFTER_MS = 60 * 60 * 1000;
 
 /**
- * The cached CLI of that version for this platform, or null. Its file name ends with its sha256, so that content and
- * checksum appear in one rename; a file that does not match its name is damaged, and removed.
+ * The cached CLI of that version for this platform, or null. One with a sha256 that is not trusted is removed: it is damaged,
+ * or somebody has replaced it.
  */
-export async function cachedCli(cacheDir: string, version: string): Promise<string | null> {
+export async function cachedCli(
+  cacheDir: string,
+  version: string,
+  trusted: readonly string[],
+): Promise<string | null> {
   for (const name of await readdir(cacheDir).catch(() => [])) {
     if (!name.startsWith(prefix(version))) continue;
     const file = path.join(cacheDir, name);
     const sha256 = await sha256OfFile(file).catch(() => null);
-    if (sha256 !== null && name === prefix(version) + sha256) return file;
+    if (sha256 !== null && trusted.includes(sha256)) return file;
     await rm(file, { force: true });
   }
   return null;
 }
 
 /**
- * Puts a CLI into the cache, whose folder is there, and returns its path. `fetch` gets an empty directory of its own on the same file
- * system and returns the path of the executable in it, which must run before it is moved to its place. So two
- * processes do not disturb each other, and a download that was cut off is never used.
+ * Puts a CLI into the cache, whose folder is there, and returns its path. `fetch` gets an empty directory of its own on
+ * the same file system and returns the path of the executable in it, which must be trusted, and then run, before it is
+ * moved to its place. So two processes do not disturb each other, and a download that was cut off is never used.
  */
 export async function addToCache(
   cacheDir: string,
   version: string,
+  trusted: readonly string[],
   fetch: (directory: string) => Promise<string>,
 ): Promise<string> {
   await removeAbandoned(cacheDir);
   const directory = await mkdtemp(path.join(cacheDir, TEMPORARY));
   try {
     const fetched = await fetch(directory);
+    const sha256 = await sha256OfFile(fetched);
+    if (!trusted.includes(sha256))
+      throw new Error(`it holds a CLI with the unknown sha256 ${sha256}: refused`);
     await chmod(fetched, 0o755);
     await usableServerVersion(fetched);
-    const file = path.join(cacheDir, prefix(version) + (await sha256OfFile(fetched)));
+    const file = path.join(cacheDir, prefix(version) + sha256);
     await rename(fetched, file);
     return file;
   } finally {

