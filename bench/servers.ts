@@ -10,7 +10,7 @@ import { migrateProvisioning } from '../src/db/migrate';
 import { loadSigningKeys } from '../src/issuer/keys';
 import { createIssuerRouter } from '../src/issuer/router';
 import { signToken } from '../src/issuer/token';
-import { ensureDatabase } from '../src/local/ensureDatabase';
+import { ensureDatabase } from '../src/local/database';
 import { prepareGitlabDatabase } from '../src/local/gitlabDatabase';
 import { startPostgres } from '../src/local/postgres';
 import { NAMESPACES } from './load/syncs';

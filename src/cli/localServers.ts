@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Config } from '../config/config';
-import { ensureDatabase } from '../local/ensureDatabase';
+import { ensureDatabase } from '../local/database';
 import { prepareGitlabDatabase } from '../local/gitlabDatabase';
 import { startPostgres } from '../local/postgres';
 import { temporalCli } from '../local/temporalCli';

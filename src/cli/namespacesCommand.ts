@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { ConfigError, loadConfig } from '../config/config';
-import { createNamespace } from '../local/namespaces';
+import { createNamespace } from '../local/gitlabDatabase';
 import { findRuntime } from './runtimeFile';
 import { processTerminal } from './terminal';
 

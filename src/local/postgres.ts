@@ -1,17 +1,14 @@
 import { readFile, realpath, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
-import { startChild, type Child } from './childProcess';
+import { startChild, stopOrphan, type Child, type StopSignals } from './childProcess';
+import { withClient } from './database';
 import { LocalServerError } from './errors';
 import { ensureFolder } from './folder';
-import { stopOrphan } from './pidFile';
 import { startOnFreePorts } from './ports';
-import { postgresBinaries } from './postgresBinaries';
 import { ensureCluster, POSTGRES_ENV } from './postgresCluster';
-import { asUser, postgresUser } from './postgresUser';
+import { asUser, postgresBinaries, postgresUser } from './postgresProgram';
 import { workingDirectory } from './processInfo';
-import type { StopSignals } from './stopSignals';
 
 export interface PostgresOptions {
   /** Holds the cluster and its password; created when missing. */
@@ -109,17 +106,12 @@ async function waitUntilReady(child: Child, url: string): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   let last: unknown;
   while (child.alive() && Date.now() < deadline) {
-    const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 });
-    client.on('error', () => {}); // a lost connection is reported by the query too
     try {
-      await client.connect();
-      await client.query('SELECT 1');
+      await withClient(url, (client) => client.query('SELECT 1'), { connectionTimeoutMillis: 5000 });
       return;
     } catch (error) {
       last = error;
       await sleep(25);
-    } finally {
-      await client.end().catch(() => {});
     }
   }
   await child.stop();

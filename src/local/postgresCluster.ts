@@ -1,12 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { access, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { startChild } from './childProcess';
+import { startChild, stopOrphan, type StopSignals } from './childProcess';
 import { LocalServerError } from './errors';
-import { stopOrphan } from './pidFile';
-import type { PostgresBinaries } from './postgresBinaries';
-import { asUser, type UserIds } from './postgresUser';
-import type { StopSignals } from './stopSignals';
+import { asUser, exists, type PostgresBinaries, type UserIds } from './postgresProgram';
 
 /** PATH is for setpriv; the rest of our environment (PGDATA, PGOPTIONS, LANG …) must not leak into the server. */
 export const POSTGRES_ENV = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C', TZ: 'UTC' };
@@ -93,11 +90,4 @@ async function readPassword(file: string): Promise<string> {
       { cause: error },
     );
   }
-}
-
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

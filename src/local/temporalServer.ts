@@ -1,13 +1,10 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild, type Child } from './childProcess';
-import { commandOutput } from './commandOutput';
+import { startChild, stopOrphan, type Child, type StopSignals } from './childProcess';
 import { LocalServerError } from './errors';
 import { ensureFolder } from './folder';
-import { stopOrphan } from './pidFile';
 import { startOnFreePorts, waitForPort } from './ports';
-import type { StopSignals } from './stopSignals';
-import { TEMPORAL_FLAGS } from './temporalFlags';
+import { commandOutput } from './watchedProcess';
 
 export interface TemporalServerOptions {
   /** A usable Temporal CLI, see `temporalCli`. */
@@ -47,6 +44,26 @@ const RETENTION = '8760h';
 const STOP_SIGNALS: StopSignals = [{ signal: 'SIGTERM', graceMs: 10_000 }];
 /** The CLI would otherwise read addresses, keys and profiles of the operator's own Temporal configuration. */
 const NO_ENV = {};
+
+/** A server's default limits cap a load test long before the CPU does. */
+export const DYNAMIC_CONFIG = {
+  'frontend.rps': 20_000,
+  'frontend.namespaceRPS': 20_000,
+  'matching.rps': 20_000,
+  'history.rps': 30_000,
+  'frontend.namespaceRPS.visibility': 1_000,
+  // A worker gets an activity that it scheduled in the same answer, without a trip over the task queue.
+  'system.enableActivityEagerExecution': true,
+  // `temporal workflow pause` is off otherwise.
+  'frontend.WorkflowPauseEnabled': true,
+};
+
+/** Flags of `temporal server start-dev` that every server of ours gets. */
+const TEMPORAL_FLAGS: readonly string[] = [
+  // Without WAL every commit waits for two flushes of the disk.
+  ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
+  ...Object.entries(DYNAMIC_CONFIG).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
+];
 
 /**
  * Starts a Temporal dev server on 127.0.0.1 and resolves when its frontend answers. A server that a killed process

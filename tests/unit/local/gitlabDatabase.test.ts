@@ -1,8 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from 'pg';
-import { ensureDatabase } from '../../../src/local/ensureDatabase';
-import { prepareGitlabDatabase } from '../../../src/local/gitlabDatabase';
-import { gitlabFacts, type GitlabVersion, type TableFacts } from '../../../src/local/gitlabTables';
+import { ensureDatabase } from '../../../src/local/database';
+import {
+  gitlabFacts,
+  type GitlabVersion,
+  prepareGitlabDatabase,
+  type TableFacts,
+} from '../../../src/local/gitlabDatabase';
 import { startPostgres, type LocalPostgres } from '../../../src/local/postgres';
 import { Cleanup } from './support';
 

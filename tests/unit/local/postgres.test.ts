@@ -4,7 +4,7 @@ import { chmod, cp, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs
 import path from 'node:path';
 import { Client } from 'pg';
 import { startPostgres, type LocalPostgres, type PostgresOptions } from '../../../src/local/postgres';
-import { postgresUser } from '../../../src/local/postgresUser';
+import { postgresUser } from '../../../src/local/postgresProgram';
 import { CHECKOUT, Cleanup, hasEnded, isRunning, startInKilledProcess } from './support';
 
 const cleanup = new Cleanup();

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { access, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { commandOutput } from '../../../src/local/commandOutput';
+import { commandOutput } from '../../../src/local/watchedProcess';
 import {
   startTemporalServer,
   type LocalTemporalServer,
