@@ -3,7 +3,7 @@ import { createPool } from '../db/pool';
 import type { SigningKeys } from '../issuer/keys';
 import { signToken } from '../issuer/token';
 import type { Metrics } from '../metrics/metrics';
-import { observeQueue } from '../metrics/queue';
+import { observeQueue } from '../metrics/observed';
 import { deliver } from './deliver';
 import { migrateCustomersDot } from './migrate';
 import type { ApiAddress } from './post';

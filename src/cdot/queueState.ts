@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { QueueState } from '../metrics/queue';
+import type { QueueState } from '../metrics/observed';
 import { DELIVER } from './enqueue';
 
 /** Looks at the queue. @throws when the database does not answer soon */

@@ -2,7 +2,7 @@ import { createHealthApp } from '../api/healthApp';
 import { startCustomersDot } from '../cdot/part';
 import { openSigningKeys, signingSince } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
-import { observeSigningKey } from '../metrics/signingKey';
+import { observeSigningKey } from '../metrics/observed';
 import { listen } from './api';
 import type { Cleanups } from './cleanups';
 import { graceMs } from './grace';

@@ -7,7 +7,7 @@ import { createHealthApp } from '../api/healthApp';
 import type { SchemaCache } from '../db/gitlabSchema';
 import { pendingCiResets } from '../db/ciResets';
 import { createPool } from '../db/pool';
-import { observeCiResets } from '../metrics/ciResets';
+import { observeCiResets } from '../metrics/observed';
 import type { TemporalConnection } from '../temporal/connection';
 import type { EarlyAnswers } from '../temporal/earlyAnswers';
 import type { SearchAttributes } from '../temporal/searchAttributes';

@@ -159,7 +159,7 @@ async function goneWithin(isStillThere: () => boolean, ms: number): Promise<bool
  * Sends the signals until `gone(ms)`, which waits at most that long for the end, says that the process has ended.
  * Then SIGKILL to its whole process group (it must be the leader of one), so that no child of it stays behind.
  */
-export async function endProcess(
+async function endProcess(
   pid: number,
   signals: StopSignals,
   gone: (ms: number) => Promise<boolean>,

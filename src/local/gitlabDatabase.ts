@@ -107,7 +107,7 @@ export async function gitlabFacts(version: GitlabVersion): Promise<Record<string
  * SQL that creates these tables as GitLab has them: columns, types, defaults, checks, keys and unique indexes. Left out
  * are foreign keys to tables that are not among them, and triggers, whose functions belong to the rest of GitLab.
  */
-export function createTables(facts: Record<string, TableFacts>): string {
+function createTables(facts: Record<string, TableFacts>): string {
   const tables = Object.entries(facts);
   return [
     ...tables.map(([table, { columns }]) => createTable(table, columns)),

@@ -1,9 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { SECTIONS } from '../domain/sections';
 import { STEPS } from '../domain/steps';
-import { checkGauge } from './checks';
-import { memoryLimitGauge } from './memory';
-import { poolGauges, type PoolUse } from './pools';
+import { checkGauge, memoryLimitGauge, poolGauges, type PoolUse } from './processGauges';
 import { createSli, type Sli } from './sli';
 
 /** What this process counts, for `GET /-/metrics` (Prometheus). Labels hold no ids: those are in the log. */
@@ -138,9 +136,7 @@ export function createMetrics(): Metrics {
     refusedSections: counter(
       'provisioner_refused_sections_total',
       'Sections that an answer reports as error',
-      {
-        section: SECTIONS,
-      },
+      { section: SECTIONS },
     ),
     superseded: counter('provisioner_superseded_total', 'Syncs answered 409, at the door or by their run', {
       at: ['door', 'run'],
