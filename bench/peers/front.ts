@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import type { Pool } from 'pg';
 import { createTokenVerifier } from '../../src/api/auth/verifyToken';
 import { readJsonBody } from '../../src/api/readBody';
-import { requestId } from '../../src/api/requestId';
+import { requestId } from '../../src/api/healthApp';
 import { requestLog } from '../../src/api/requestLog';
 import { findNamespaceById } from '../../src/db/namespaces';
 import type { Answer } from '../../src/domain/answer';

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { withTransaction, type Tx } from '../db/pool';
-import { enqueue, type Delivery } from './enqueue';
+import { enqueue, type Delivery } from './queue';
 import { lockNamespace, toSync, type Sync, type SyncRow } from './syncs';
 
 export type AttemptState = 'started' | 'completed' | 'partially_failed' | 'failed' | 'skipped';

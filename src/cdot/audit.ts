@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { isJsonObject } from '../domain/addOnInput';
 import type { AttemptState } from './attempts';
 import { changesBetween, type Change } from './changes';
-import { messageOf } from './messageOf';
+import { messageOf } from './readAnswer';
 
 /** A sync and all that came of it, as `provisioner syncs --json` prints it. Times are ISO 8601, in UTC. */
 export interface AuditedSync {

@@ -1,5 +1,7 @@
-import { Client } from 'pg';
-import { SESSION } from '../db/pool';
+import { Client, type Pool } from 'pg';
+import { SESSION, withTransaction } from '../db/pool';
+import { closeInterrupted } from './attempts';
+import { DELIVER } from './queue';
 
 // The first half of the advisory locks that mark live workers; the second one is the hash of the worker's id.
 const LOCK_CLASS = 507_291;
@@ -41,7 +43,7 @@ export async function openLiveness(url: string): Promise<Liveness> {
 }
 
 /** SQL that is true when the worker named by the expression is dead; takes its lock until the transaction ends. */
-export const isDead = (workerId: string) => `pg_try_advisory_xact_lock(${LOCK_CLASS}, hashtext(${workerId}))`;
+const isDead = (workerId: string) => `pg_try_advisory_xact_lock(${LOCK_CLASS}, hashtext(${workerId}))`;
 
 /** SQL of a query that tells whether any worker lives on this database. */
 export const ANY_WORKER = `
@@ -50,3 +52,40 @@ export const ANY_WORKER = `
     WHERE locktype = 'advisory' AND classid = ${LOCK_CLASS} AND objsubid = 2 AND granted
       AND datname = current_database()
   ) AS alive`;
+
+export interface Reclaimed {
+  workers: string[];
+  attempts: number;
+}
+
+/**
+ * Frees what dead workers hold: their open attempts are closed and their jobs can be taken again. The queue itself
+ * would wait for four hours. Safe while other workers live and do the same.
+ */
+export async function reclaimFromDeadWorkers(pool: Pool): Promise<Reclaimed> {
+  return withTransaction(pool, async (tx) => {
+    const { rows } = await tx.query<{ worker_id: string }>(DEAD_WORKERS, [DELIVER]);
+    const workers = rows.map((row) => row.worker_id);
+    if (workers.length === 0) return { workers, attempts: 0 };
+    const attempts = await closeInterrupted(tx, workers);
+    await tx.query('SELECT graphile_worker.force_unlock_workers($1)', [workers]);
+    await tx.query(DROP_REPLACED_JOBS, [DELIVER]);
+    return { workers, attempts };
+  });
+}
+
+// A worker takes its lock just when it begins: what is held for a moment only is left alone.
+const DEAD_WORKERS = `
+  WITH holders AS MATERIALIZED (
+    SELECT worker_id FROM gitlab_namespaces_sync_attempts
+    WHERE state = 'started' AND created_at < now() - interval '2 seconds'
+    UNION
+    SELECT locked_by FROM graphile_worker.jobs
+    WHERE task_identifier = $1 AND locked_at < now() - interval '2 seconds' AND locked_by IS NOT NULL
+  )
+  SELECT worker_id FROM holders WHERE ${isDead('worker_id')}`;
+
+/** While a job ran, a newer one may have taken its key: then it must not, and will not, run again. */
+const DROP_REPLACED_JOBS = `
+  SELECT graphile_worker.complete_jobs(array_agg(id)) FROM graphile_worker.jobs
+  WHERE task_identifier = $1 AND key IS NULL AND locked_at IS NULL AND attempts >= max_attempts`;

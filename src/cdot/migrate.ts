@@ -1,7 +1,7 @@
 import { runMigrations } from 'graphile-worker';
 import type { Logger } from 'pino';
 import { migrate } from '../db/migrate';
-import { queueLogger } from './queueLogger';
+import { queueLogger } from './queue';
 
 const CUSTOMERS_DOT = {
   folder: 'customers_dot',

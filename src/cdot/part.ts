@@ -7,7 +7,7 @@ import { observeQueue } from '../metrics/observed';
 import { deliver } from './deliver';
 import { migrateCustomersDot } from './migrate';
 import type { ApiAddress } from './post';
-import { queueState } from './queueState';
+import { queueState } from './queue';
 import { startQueueWorker } from './queueWorker';
 
 export interface CustomersDotOptions {

@@ -1,4 +1,5 @@
 import { fetchFailure } from '../domain/fetchFailure';
+import { provisionPath } from '../wire/endpoint';
 import { requestBody } from './attributes';
 import { readAnswer, type AnswerBody } from './readAnswer';
 import type { Sync } from './syncs';
@@ -47,7 +48,7 @@ export async function postSync(
   try {
     const api = await sender.api();
     if (api === null) return { kind: 'no_answer', reason: 'No API is known: none runs on DATA_DIR' };
-    const response = await fetch(provisionUrl(api.url, sync.namespaceId), {
+    const response = await fetch(api.url.replace(/\/+$/, '') + provisionPath(sync.namespaceId), {
       method: 'POST',
       headers: {
         'Content-Type': 'application/json',
@@ -75,8 +76,4 @@ export async function postSync(
     clearTimeout(timer);
     stopping.removeEventListener('abort', stop);
   }
-}
-
-function provisionUrl(base: string, namespaceId: string): string {
-  return `${base.replace(/\/+$/, '')}/api/v4/internal/gitlab_subscriptions/namespaces/${namespaceId}/provision`;
 }

@@ -4,10 +4,8 @@ import { run, type Runner, type WorkerEvents } from 'graphile-worker';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Metrics } from '../metrics/metrics';
-import { DELIVER, type Delivery } from './enqueue';
-import { openLiveness, type Liveness } from './liveness';
-import { queueLogger } from './queueLogger';
-import { reclaimFromDeadWorkers } from './reclaim';
+import { DELIVER, type Delivery, queueLogger } from './queue';
+import { type Liveness, openLiveness, reclaimFromDeadWorkers } from './liveness';
 import type { Job } from './deliver';
 
 export interface QueueWorkerOptions {

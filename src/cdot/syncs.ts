@@ -1,7 +1,8 @@
 import type { Pool } from 'pg';
 import { withTransaction, type Tx } from '../db/pool';
-import { attributesDigest, checkAttributes, type Attributes } from './attributes';
-import { enqueue } from './enqueue';
+import { canonicalDigest } from '../wire/digest';
+import { checkAttributes, type Attributes } from './attributes';
+import { enqueue } from './queue';
 
 /** A row of `gitlab_namespaces_syncs`. Times as PostgreSQL prints them, in UTC. */
 export interface Sync {
@@ -43,7 +44,7 @@ export class ResyncRefused extends Error {
  */
 export async function recordSync(pool: Pool, namespaceId: string, attrs: Attributes): Promise<Recorded> {
   checkAttributes(attrs);
-  const digest = attributesDigest(attrs);
+  const digest = canonicalDigest(attrs);
   return withTransaction(pool, async (tx) => {
     await lockNamespace(tx, namespaceId);
     const latest = await latestRow(tx, namespaceId);

@@ -1,8 +1,8 @@
 import { isJsonObject } from '../domain/addOnInput';
 import type { AttemptState } from './attempts';
-import { messageOf } from './messageOf';
+import { messageOf } from './readAnswer';
 import type { Reply } from './post';
-import { retryAfterMs } from './retryAfter';
+import { retryAfterMs } from './retryDelay';
 
 /** What an answer means for an attempt (contract 6). */
 export interface Verdict {

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Express } from 'express';
-import { originForm } from '../api/requestTarget';
 import { freePort } from '../local/ports';
 import { orExplain } from './startError';
 
@@ -69,4 +68,15 @@ async function close(server: Server, graceMs: number): Promise<void> {
   const impatience = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
   clearTimeout(impatience);
+}
+
+/**
+ * Makes the target of a request what the router reads: a path and a query. A target in absolute form
+ * (`http://host/path`, RFC 9112 3.2.2) is reduced to these, whatever its scheme and host are; one without a path, or
+ * that is none (`*`), gets the path of the root.
+ */
+function originForm(target: string): string {
+  if (target.startsWith('/')) return target;
+  const rest = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*(.*)$/i.exec(target)?.[1] ?? '';
+  return rest.startsWith('/') ? rest : `/${rest}`;
 }

@@ -1,8 +1,26 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exportJWK, generateKeyPair } from 'jose';
+import {
+  calculateJwkThumbprint,
+  CompactSign,
+  compactVerify,
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  type CryptoKey,
+  type JWK,
+} from 'jose';
 import { createOnce, readIfExists } from './secretFile';
-import { importSigningKey, type SigningKey } from './signingKey';
+
+/** One RSA key, ready for use. `publicJwk` has no private member. */
+interface SigningKey {
+  /** The JWK thumbprint (RFC 7638). */
+  kid: string;
+  privateKey: CryptoKey;
+  publicJwk: JWK;
+  /** Milliseconds since the epoch after which a retired key is no longer published; null: no end. */
+  publishedUntil: number | null;
+}
 
 /** The first one signs; then comes the one of the next rotation, then retired ones (`rotate.ts`). */
 export type SigningKeys = readonly [SigningKey, ...SigningKey[]];
@@ -76,6 +94,26 @@ async function importKeyFile(file: string, text: string): Promise<SigningKeys> {
   );
   if (!first) throw new SigningKeysDamaged(file, 'it holds no key');
   return [first, ...others];
+}
+
+/**
+ * Makes a stored private JWK usable. Signs and verifies once, so that a key whose halves do not belong together
+ * is found at the start and not by the first caller.
+ *
+ * @throws whatever shows that it is no working RSA key; the error may quote the key and must not be logged
+ */
+export async function importSigningKey(stored: unknown): Promise<SigningKey> {
+  const { kty, n, e, published_until: until } = stored as JWK & { published_until?: string };
+  const kid = await calculateJwkThumbprint({ kty, n, e } as JWK);
+  // Named one by one, so that nothing private can slip into what is published.
+  const publicJwk = { kty, n, e, kid, alg: 'RS256', use: 'sig' } as JWK;
+  const privateKey = (await importJWK(stored as JWK, 'RS256')) as CryptoKey;
+  const publicKey = await importJWK(publicJwk, 'RS256');
+  const probe = new CompactSign(Buffer.from(kid)).setProtectedHeader({ alg: 'RS256' });
+  await compactVerify(await probe.sign(privateKey), publicKey);
+  const publishedUntil = until === undefined ? null : Date.parse(until);
+  if (Number.isNaN(publishedUntil)) throw new Error('published_until is not a time');
+  return { kid, privateKey, publicJwk, publishedUntil };
 }
 
 /** What the file holds. A retired key has a member `published_until` (ISO time). */

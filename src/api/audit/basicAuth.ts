@@ -12,7 +12,7 @@ export interface AuditReader {
  * Lets only the reader in, by HTTP Basic (RFC 7617, in UTF-8). What was sent is compared in constant time.
  * @throws HttpProblem 401, with the header that makes a browser ask for user and password
  */
-export function onlyFor({ user, password }: AuditReader): RequestHandler {
+export function requireReader({ user, password }: AuditReader): RequestHandler {
   const expected = digest(`${user}:${password}`);
   return (req, res, next) => {
     const [, encoded] = /^basic +([a-z0-9+/]+=*) *$/i.exec(req.get('authorization') ?? '') ?? [];
@@ -21,7 +21,7 @@ export function onlyFor({ user, password }: AuditReader): RequestHandler {
       return;
     }
     res.set('WWW-Authenticate', 'Basic realm="Audit pages", charset="UTF-8"');
-    throw new HttpProblem(401, 'audit_unauthorized', { error: '401 Unauthorized' });
+    throw new HttpProblem('audit_unauthorized');
   };
 }
 

@@ -10,11 +10,11 @@ import { withSnapshot } from '../../db/auditSnapshot';
 import type { GitlabSchema, SchemaCache } from '../../db/gitlabSchema';
 import type { Tx } from '../../db/pool';
 import { fitsInt8, isPrimaryKey } from '../../domain/namespaceId';
-import { answerProblems, noSuchNamespace } from '../answerProblems';
+import { answerProblems } from '../answerProblems';
 import { findNamespace } from '../findNamespace';
 import { HttpProblem } from '../problems';
 import { note } from '../requestLog';
-import { onlyFor, type AuditReader } from './basicAuth';
+import { requireReader, type AuditReader } from './basicAuth';
 import { namespacePage } from './namespacePage';
 import { problemPage } from './problemPage';
 import { searchPage } from './searchPage';
@@ -34,7 +34,7 @@ const LIMITS = { runs: 20, outcomes: 20, ledgerRowsOfCharts: 500, search: 255 };
 export function auditPages({ pool, schema, reader, runUrl }: AuditPages): Router {
   const router = Router();
   router.get('/-/audit.css', stylesheet);
-  router.use('/namespaces', contentPolicy, neverStored, onlyFor(reader));
+  router.use('/namespaces', contentPolicy, neverStored, requireReader(reader));
 
   router.get('/namespaces', async (req, res) => {
     const sought = searchOf(req.query['q']);
@@ -57,7 +57,7 @@ export function auditPages({ pool, schema, reader, runUrl }: AuditPages): Router
       const namespace = await findAuditedNamespace(tx, id);
       const page = await findRuns(tx, id, before, LIMITS.runs);
       // A namespace that was deleted still has its history.
-      if (!namespace && page.runs.length === 0) throw noSuchNamespace();
+      if (!namespace && page.runs.length === 0) throw new HttpProblem('namespace_refused');
       return {
         id,
         namespace,
@@ -106,19 +106,19 @@ async function primaryKeyOf(tx: Tx, id: string): Promise<string> {
   const found = await findNamespace(tx, id);
   if (found) return found.id;
   if (isPrimaryKey(id) && fitsInt8(id)) return String(BigInt(id)); // it may have been deleted
-  throw noSuchNamespace();
+  throw new HttpProblem('namespace_refused');
 }
 
 function searchOf(query: unknown): string {
   const text = typeof query === 'string' ? query.trim().replace(/^\/+|\/+$/g, '') : '';
   if (text.length <= LIMITS.search) return text;
-  throw new HttpProblem(400, 'audit_query_invalid', {
-    error: `A search has at most ${LIMITS.search} characters`,
+  throw new HttpProblem('audit_query_invalid', {
+    body: { error: `A search has at most ${LIMITS.search} characters` },
   });
 }
 
 function positionOf(query: unknown): string | null {
   if (query === undefined) return null;
   if (typeof query === 'string' && isPrimaryKey(query) && fitsInt8(query)) return query;
-  throw new HttpProblem(400, 'audit_query_invalid', { error: 'There is no such page of the time-line' });
+  throw new HttpProblem('audit_query_invalid', { body: { error: 'There is no such page of the time-line' } });
 }

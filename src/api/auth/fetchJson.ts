@@ -1,5 +1,6 @@
 import { fetchFailure } from '../../domain/fetchFailure';
 import { withoutCredentials } from '../../domain/withoutCredentials';
+import { readCapped } from '../../wire/cappedBody';
 import { PortalUnavailable } from './errors';
 
 /** Far above any real key set; it only keeps a broken portal from filling the memory. */
@@ -26,7 +27,9 @@ export async function fetchJson(url: string, { fetch, timeoutMs }: FetchSettings
     const headers = { accept: 'application/json' };
     const response = await fetch(url, { redirect: 'manual', headers, signal: controller.signal });
     if (!response.ok) throw new PortalUnavailable(`${shown} answered ${response.status}`);
-    return parse(shown, await readBody(shown, response));
+    const { kept, size } = await readCapped(response.body, MAX_BYTES);
+    if (size > MAX_BYTES) throw new PortalUnavailable(`${shown} answered more than ${MAX_BYTES} bytes`);
+    return parse(shown, kept);
   } catch (error) {
     if (error instanceof PortalUnavailable) throw error;
     const reason = controller.signal.aborted
@@ -38,18 +41,6 @@ export async function fetchJson(url: string, { fetch, timeoutMs }: FetchSettings
     // Frees the connection of an answer that was not read to its end; no effect on one that was.
     controller.abort();
   }
-}
-
-async function readBody(url: string, response: Response): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  // Counted while reading: Content-Length may be absent, or say nothing about the size once decompressed.
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.byteLength;
-    if (size > MAX_BYTES) throw new PortalUnavailable(`${url} answered more than ${MAX_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function parse(url: string, body: Buffer): unknown {

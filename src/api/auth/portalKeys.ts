@@ -1,11 +1,11 @@
 import { KeyUnknown } from './errors';
 import type { FetchSettings } from './fetchJson';
 import { fetchDiscovery, fetchKeySet, type Discovery, type KeySet } from './portalDocuments';
-import { RefetchPace } from './refetchPace';
-import { coalesce } from './sharedWork';
 
 const DISCOVERY_LIFETIME_MS = 24 * 60 * 60 * 1000;
 const KEY_SET_LIFETIME_MS = 15 * 60 * 1000;
+const SHORTEST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 4_000;
 
 /** Where the portal is and how to reach it. */
 export interface PortalKeysOptions extends FetchSettings {
@@ -108,4 +108,46 @@ export function createPortalKeys({ portalUrl, now, ...settings }: PortalKeysOpti
 /** A time in the future, after the clock was set back, counts as old: else it could keep a cache for ever. */
 function isYounger<T extends { at: number }>(item: T | undefined, age: number, now: number): item is T {
   return item !== undefined && item.at <= now && now - item.at < age;
+}
+
+/**
+ * How often the key set may be fetched again for an unknown `kid` (contract 1.2): at most once a second, with a wait
+ * that doubles up to 4 s while such refetches bring no new key. So forged tokens cost
+ * the portal little, and delay the notice of a rotation by 4 s at most.
+ */
+class RefetchPace {
+  private last: { endedAt: number; waitMs: number } | null = null;
+  private nextWaitMs = SHORTEST_WAIT_MS;
+
+  /** @param now milliseconds since the epoch */
+  constructor(private readonly now: () => number) {}
+
+  isDue(): boolean {
+    if (this.last === null) return true;
+    const age = this.now() - this.last.endedAt;
+    // A time in the future, after the clock was set back, must not keep a new key out.
+    return age < 0 || age >= this.last.waitMs;
+  }
+
+  /** A refetch has ended, well or badly. */
+  ended(broughtNewKey: boolean): void {
+    if (broughtNewKey) this.nextWaitMs = SHORTEST_WAIT_MS;
+    this.last = { endedAt: this.now(), waitMs: this.nextWaitMs };
+    if (!broughtNewKey) this.nextWaitMs = Math.min(this.nextWaitMs * 2, LONGEST_WAIT_MS);
+  }
+}
+
+/**
+ * Makes callers share one run of `work`: a call while it is going gets the same promise. A run that has
+ * ended, well or badly, is forgotten, so a failure reaches only those who waited for it.
+ */
+function coalesce<T>(work: () => Promise<T>): { run(): Promise<T>; running(): boolean } {
+  let current: Promise<T> | undefined;
+  return {
+    run: () =>
+      (current ??= work().finally(() => {
+        current = undefined;
+      })),
+    running: () => current !== undefined,
+  };
 }

@@ -7,9 +7,8 @@ import {
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
 } from 'jose';
-import { Unauthorized } from './errors';
+import { Unauthorized, type TokenRefusal } from './errors';
 import { createPortalKeys } from './portalKeys';
-import { refusalOf } from './refusal';
 
 const ALGORITHM = 'RS256';
 const SUBJECT = 'customers-dot-internal-api';
@@ -129,3 +128,22 @@ function refuseFuture(claims: JWTPayload, now: Date): void {
   if ((claims.iat ?? 0) <= now.getTime() / 1000 + CLOCK_TOLERANCE_S) return;
   throw new errors.JWTClaimValidationFailed('issued in the future', claims, 'iat', 'check_failed');
 }
+
+const OF_CLAIMS: Record<string, TokenRefusal> = {
+  iss: 'wrong_issuer',
+  sub: 'wrong_subject',
+  aud: 'wrong_audience',
+};
+
+/** What an error of jose means. Nothing else of it is kept: it carries the claims, which have no place in a log. */
+function refusalOf(error: unknown): TokenRefusal {
+  if (error instanceof errors.JWTExpired) return 'expired';
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    // Of `nbf` and `iat` a value can be wrong; all else is that a time is missing or no number.
+    return OF_CLAIMS[error.claim] ?? (error.reason === 'check_failed' ? 'not_valid_yet' : 'wrong_times');
+  }
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'wrong_signature';
+  return MALFORMED.some((kind) => error instanceof kind) ? 'malformed' : 'unusable_key';
+}
+
+const MALFORMED = [errors.JWSInvalid, errors.JWTInvalid, errors.JOSENotSupported];

@@ -8,10 +8,9 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import express from 'express';
 import { exportJWK, generateKeyPair } from 'jose';
 import { createTokenVerifier, type VerifyToken } from '../../../src/api/auth/verifyToken';
-import { keyFileIn, openSigningKeys } from '../../../src/issuer/keys';
+import { importSigningKey, keyFileIn, openSigningKeys } from '../../../src/issuer/keys';
 import { rotateSigningKeys } from '../../../src/issuer/rotate';
 import { createIssuerRouter } from '../../../src/issuer/router';
-import { importSigningKey } from '../../../src/issuer/signingKey';
 import { signToken } from '../../../src/issuer/token';
 
 let dataDir: string;

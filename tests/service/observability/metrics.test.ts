@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { queries, recordedNames, selectors } from '../../support/deployFiles';
 import { Exposition } from '../../support/exposition';
 import type { ServiceClient } from '../../support/client';
-import { queueState } from '../../../src/cdot/queueState';
+import { queueState } from '../../../src/cdot/queue';
 import { eventually } from '../../support/eventually';
 import { fullSync } from '../../support/syncs';
 import { TemporalProbe } from '../../support/temporal';
