@@ -15,6 +15,7 @@ import { checkNamespace } from '../../src/domain/namespaceRules';
 import type { SyncInput } from '../../src/domain/sync';
 import { parseSyncBody } from '../../src/domain/syncRequest';
 import { createMetrics } from '../../src/metrics/metrics';
+import { provisionPath } from '../../src/wire/endpoint';
 
 /**
  * The HTTP side of every peer: what the product does before it starts a run, with the product's own parts. Says on
@@ -26,7 +27,7 @@ export async function serve(pool: Pool, work: (input: SyncInput) => Promise<Answ
   const app = express();
   app.set('etag', false);
   app.use(requestId, requestLog(pino(), createMetrics()), helmet());
-  app.post('/api/v4/internal/gitlab_subscriptions/namespaces/:id/provision', async (req, res) => {
+  app.post(provisionPath(':id'), async (req, res) => {
     await verifyToken(req.get('x-customers-dot-internal-token'));
     const found = checkNamespace(await findNamespaceById(pool, req.params.id));
     const body = parseSyncBody(await readJsonBody(req));

@@ -87,7 +87,7 @@ export interface AttemptEnd {
 
 /** The attempt was closed by somebody who took this worker for dead; its job is not ours any more. */
 export class AttemptLost extends Error {
-  readonly code = 'ATTEMPT_LOST';
+  readonly code = 'attempt_lost';
 }
 
 /** Ends an attempt and schedules its next try, in one transaction. @throws AttemptLost */

@@ -6,7 +6,7 @@ export type Attributes = unknown;
 
 /** What was to be recorded is no sync that the API would take; each problem is a line. */
 export class AttributesRefused extends Error {
-  readonly code = 'ATTRIBUTES_REFUSED';
+  readonly code = 'attributes_refused';
 
   constructor(readonly problems: string[]) {
     super(problems.join(', '));

@@ -29,7 +29,7 @@ export interface Recorded {
 /** A sync that cannot be sent again by hand. */
 export class ResyncRefused extends Error {
   constructor(
-    readonly code: 'SYNC_NOT_FOUND' | 'SYNC_NOT_LATEST',
+    readonly code: 'sync_not_found' | 'sync_not_latest',
     message: string,
   ) {
     super(message);
@@ -65,13 +65,13 @@ export async function resync(pool: Pool, syncId: number, options: { force: boole
   return withTransaction(pool, async (tx) => {
     const { rows } = await tx.query<SyncRow>(`SELECT * FROM gitlab_namespaces_syncs WHERE id = $1`, [syncId]);
     const found = rows[0];
-    if (!found) throw new ResyncRefused('SYNC_NOT_FOUND', `There is no sync ${syncId}`);
+    if (!found) throw new ResyncRefused('sync_not_found', `There is no sync ${syncId}`);
     await lockNamespace(tx, found.namespace_id);
     const latest = await latestRow(tx, found.namespace_id);
     const isLatest = latest?.id === found.id;
     if (!isLatest && !options.force) {
       throw new ResyncRefused(
-        'SYNC_NOT_LATEST',
+        'sync_not_latest',
         `Sync ${syncId} is older than sync ${latest?.id} of namespace ${found.namespace_id}: send that one, or use --force`,
       );
     }

@@ -1,4 +1,5 @@
 import { defaultDataDir } from '../config/config';
+import { provisionPath } from '../wire/endpoint';
 import type { RunningService } from './service';
 
 /**
@@ -53,7 +54,7 @@ function demoCurl(apiUrl: string, token: string): string {
     },
   };
   return [
-    `curl -sS ${apiUrl}/api/v4/internal/gitlab_subscriptions/namespaces/demo-group/provision`,
+    `curl -sS ${apiUrl}${provisionPath('demo-group')}`,
     `-H "X-Customers-Dot-Internal-Token: $(${token})"`,
     `-H 'Content-Type: application/json'`,
     `-d '${JSON.stringify(body)}'`,

@@ -67,7 +67,7 @@ function refuseTwice(before: RunningProcess[], parts: readonly Part[], dataDir: 
   const { apiUrl, customersDotUrl } = first.runtime;
   const where = apiUrl ?? customersDotUrl;
   throw new LocalServerError(
-    'LOCAL_DATA_IN_USE',
+    'local_data_in_use',
     `process ${first.pid} runs ${first.parts.join(', ')} on DATA_DIR ${dataDir} already${where === null ? '' : ` (${where})`}: stop it first, or set another DATA_DIR`,
   );
 }

@@ -27,7 +27,7 @@ export type SigningKeys = readonly [SigningKey, ...SigningKey[]];
 
 /** The file with the signing keys cannot be used. The message says which file and what to do. */
 export class SigningKeysDamaged extends Error {
-  readonly code = 'SIGNING_KEYS_DAMAGED';
+  readonly code = 'signing_keys_damaged';
 
   constructor(file: string, reason: string) {
     super(

@@ -9,7 +9,7 @@ const MIN_INTERVAL_MS = 60 * 1000;
 
 /** The keys cannot be rotated now; the message says when. */
 export class RotationRefused extends Error {
-  readonly code = 'ROTATION_TOO_SOON';
+  readonly code = 'rotation_too_soon';
 }
 
 export interface Rotation {

@@ -116,7 +116,7 @@ export function writePidFile(file: string, pid: number): void {
 /**
  * Stops the child that a killed predecessor of this process left running, if there is one, and removes the pid
  * file. Another program that has got its pid by now is not touched. A child whose parent still lives is no orphan:
- * throws LOCAL_DATA_IN_USE.
+ * throws local_data_in_use.
  */
 export async function stopOrphan(file: string, signals: StopSignals): Promise<void> {
   const recorded = await readPidFile(file);
@@ -127,7 +127,7 @@ export async function stopOrphan(file: string, signals: StopSignals): Promise<vo
     // An orphan gets a new parent, so this needs no look at the owner, whose pid may be in use again.
     if (processInfo(pid)?.parentPid === ownerPid) {
       throw new LocalServerError(
-        'LOCAL_DATA_IN_USE',
+        'local_data_in_use',
         `process ${ownerPid} is running a server (pid ${pid}) on this data already (${file}): stop it first, or use another data directory`,
       );
     }

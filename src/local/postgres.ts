@@ -116,5 +116,5 @@ async function waitUntilReady(child: Child, url: string): Promise<void> {
   }
   await child.stop();
   const reason = child.lastLines() || (last as Error | undefined)?.message;
-  throw new LocalServerError('POSTGRES_START_FAILED', `PostgreSQL did not start: ${reason}`, { cause: last });
+  throw new LocalServerError('postgres_start_failed', `PostgreSQL did not start: ${reason}`, { cause: last });
 }

@@ -76,7 +76,7 @@ async function initdb(
   const code = await child.exited;
   await child.stop();
   if (code !== 0) {
-    throw new LocalServerError('POSTGRES_START_FAILED', `initdb failed in ${target}: ${child.lastLines()}`);
+    throw new LocalServerError('postgres_start_failed', `initdb failed in ${target}: ${child.lastLines()}`);
   }
 }
 
@@ -85,7 +85,7 @@ async function readPassword(file: string): Promise<string> {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {
     throw new LocalServerError(
-      'POSTGRES_PASSWORD_MISSING',
+      'postgres_password_missing',
       `the database's password file ${file} cannot be read: restore it, or move ${path.dirname(file)} away to start with an empty database`,
       { cause: error },
     );

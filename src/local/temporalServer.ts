@@ -128,7 +128,7 @@ async function waitUntilServing(child: Child, cli: string, port: number): Promis
   }
   await child.stop();
   throw new LocalServerError(
-    'TEMPORAL_START_FAILED',
+    'temporal_start_failed',
     `the Temporal server did not start: ${child.lastLines() || reason}`,
   );
 }
@@ -136,7 +136,7 @@ async function waitUntilServing(child: Child, cli: string, port: number): Promis
 async function setRetention(cli: string, address: string, namespace: string): Promise<void> {
   const update = ['operator', 'namespace', 'update', '-n', namespace, '--retention', RETENTION];
   await commandOutput(cli, [...update, '--address', address], NO_ENV, 15_000).catch((error: Error) => {
-    throw new LocalServerError('TEMPORAL_START_FAILED', `namespace ${namespace}: ${error.message}`, {
+    throw new LocalServerError('temporal_start_failed', `namespace ${namespace}: ${error.message}`, {
       cause: error,
     });
   });

@@ -1,6 +1,6 @@
-/** What is served for GitLab's own parts, below one path. */
+/** Below it is what is served for GitLab's own parts. */
 export const INTERNAL_PATH = '/api/v4/internal';
 
-/** The path of the endpoint (contract 1). @param id the segment that says which namespace: an encoded id, or a pattern */
-export const provisionPath = (id: string) =>
-  `${INTERNAL_PATH}/gitlab_subscriptions/namespaces/${id}/provision`;
+/** The path of the endpoint (contract 1). @param id its segment for the namespace: an encoded id, or a pattern */
+export const provisionPath = <Id extends string>(id: Id) =>
+  `${INTERNAL_PATH}/gitlab_subscriptions/namespaces/${id}/provision` as const;

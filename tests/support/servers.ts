@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Client } from 'pg';
-import { ensureDatabase } from '../../src/local/database';
+import { ensureDatabase, withClient } from '../../src/local/database';
 import { type GitlabVersion, prepareGitlabDatabase } from '../../src/local/gitlabDatabase';
 import { startPostgres, type LocalPostgres } from '../../src/local/postgres';
 import { temporalCli } from '../../src/local/temporalCli';
@@ -54,9 +53,8 @@ export async function createGitlabDatabase(
   name: string,
   template: string,
 ): Promise<string> {
-  const client = new Client({ connectionString: postgres.url('postgres') });
-  await client.connect();
-  await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
-  await client.end();
+  await withClient(postgres.url('postgres'), (client) =>
+    client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`),
+  );
   return postgres.url(name);
 }

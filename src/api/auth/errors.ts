@@ -20,7 +20,7 @@ export type TokenRefusal = (typeof TOKEN_REFUSALS)[number];
 
 /** The caller has not proved to be CustomersDot: answered with 401 (contract 1.2). Holds no other part of the token. */
 export class Unauthorized extends Error {
-  readonly code = 'UNAUTHORIZED';
+  readonly code = 'unauthorized';
 
   /** @param kid the one that the token names; null: it is not known */
   constructor(
@@ -37,7 +37,7 @@ export class Unauthorized extends Error {
  * with 503, and the caller may repeat the request (contract 1.2). `reason` says what could not be had and why.
  */
 export class PortalUnavailable extends Error {
-  readonly code = 'PORTAL_UNAVAILABLE';
+  readonly code = 'portal_unavailable';
 
   constructor(
     readonly reason: string,
@@ -53,7 +53,7 @@ export class PortalUnavailable extends Error {
  * the caller may repeat the request (contract 1.2).
  */
 export class KeyUnknown extends Error {
-  readonly code = 'KEY_UNKNOWN';
+  readonly code = 'key_unknown';
   readonly reason = 'the kept key set lacks this key, and was fetched again for an unknown key a moment ago';
 
   constructor(readonly kid: string) {

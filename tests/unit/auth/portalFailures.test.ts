@@ -63,7 +63,7 @@ describe.each([
     portal.answers['/elsewhere'] = portal.answers[path]!;
     portal.answers[path] = answer;
     const begun = Date.now();
-    await expect(verify(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+    await expect(verify(token)).rejects.toMatchObject({ code: 'portal_unavailable' });
     expect(Date.now() - begun).toBeLessThan(TIMEOUT_MS + 1500);
     expect(portal.count('/elsewhere')).toBe(0);
   });
@@ -72,7 +72,7 @@ describe.each([
 describe('503 when', () => {
   it('nobody listens at the portal', async () => {
     await portal.close();
-    await expect(verify(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+    await expect(verify(token)).rejects.toMatchObject({ code: 'portal_unavailable' });
   });
 
   it.each([
@@ -85,7 +85,7 @@ describe('503 when', () => {
     ['id_token_signing_alg_values_supported', 'RS256'],
   ])('discovery has %s = %j', async (field, value) => {
     portal.answers[DISCOVERY] = json({ ...discoveryOf(portal.url), [field]: value });
-    await expect(verify(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+    await expect(verify(token)).rejects.toMatchObject({ code: 'portal_unavailable' });
   });
 
   it('a portal on https points to keys on http', async () => {
@@ -96,13 +96,13 @@ describe('503 when', () => {
       return Response.json(document);
     }) as typeof globalThis.fetch;
     const overTls = createTokenVerifier({ portalUrl: 'https://portal.example', fetch });
-    await expect(overTls(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+    await expect(overTls(token)).rejects.toMatchObject({ code: 'portal_unavailable' });
     expect(asked).toEqual(['https://portal.example/.well-known/openid-configuration']);
   });
 
   it.each([[{ keys: {} }], [{ keys: null }], [{}], [[]], [null]])('the key set is %j', async (document) => {
     portal.answers[KEYS] = json(document);
-    await expect(verify(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+    await expect(verify(token)).rejects.toMatchObject({ code: 'portal_unavailable' });
   });
 });
 

