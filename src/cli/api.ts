@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Express } from 'express';
 import { freePort } from '../local/ports';
-import { orExplain } from './startError';
+import { explain } from './startError';
 
 /** An HTTP server that listens. */
 export interface RunningApi {
@@ -30,7 +30,7 @@ export async function listen(
   { name, host, port, onProgress, stopping }: Address,
   createApp: (url: string) => Express,
 ): Promise<RunningApi> {
-  const chosen = await orExplain(freePort(port, host), `HOST ${host} is no address of this machine`);
+  const chosen = await explain(freePort(port, host), `HOST ${host} is no address of this machine`);
   if (port !== 0 && chosen !== port) onProgress(`port ${port} is taken: ${name} listens on ${chosen}`);
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`;
   const server = createServer();

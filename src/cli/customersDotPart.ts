@@ -4,13 +4,12 @@ import { openSigningKeys, signingSince } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
 import { observeSigningKey } from '../metrics/observed';
 import { listen } from './api';
-import type { Cleanups } from './cleanups';
-import { graceMs } from './grace';
+import type { Cleanups } from './ending';
 import type { Servers } from './localServers';
-import { requireOwnSessions } from './ownSessions';
+import { requireOwnSessions } from './databases';
 import { findRuntime } from './runtimeFile';
-import type { ServiceOptions } from './parts';
-import { orExplain } from './startError';
+import { graceMs, type ServiceOptions } from './parts';
+import { explain } from './startError';
 
 // An API that uses up its wait still has to send its answer.
 const BEYOND_THE_WAIT_MS = 5_000;
@@ -33,7 +32,7 @@ export async function startCustomersDotPart(
   const databaseUrl = await servers.customersDotDatabase();
   await requireOwnSessions('CUSTOMERS_DOT_DATABASE_URL', databaseUrl);
   onProgress("starting CustomersDot's worker");
-  const part = await orExplain(
+  const part = await explain(
     startCustomersDot({
       log,
       onProgress,

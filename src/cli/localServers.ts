@@ -6,7 +6,7 @@ import { startPostgres } from '../local/postgres';
 import { temporalCli } from '../local/temporalCli';
 import { startTemporalServer } from '../local/temporalServer';
 import { keepPorts, keptPorts } from './keptPorts';
-import { orExplain } from './startError';
+import { explain } from './startError';
 import { findRuntime, NOTHING, type Runtime } from './runtimeFile';
 
 /** A Temporal server and its UI. */
@@ -58,7 +58,7 @@ export async function openServers(
     gitlabDatabase: async () => {
       if (config.gitlabDatabaseUrl !== null) return config.gitlabDatabaseUrl;
       const { gitlabDatabaseUrl } = await databases();
-      await orExplain(prepareGitlabDatabase(gitlabDatabaseUrl), 'The embedded database cannot be prepared');
+      await explain(prepareGitlabDatabase(gitlabDatabaseUrl), 'The embedded database cannot be prepared');
       return gitlabDatabaseUrl;
     },
     customersDotDatabase: async () =>

@@ -2,6 +2,7 @@ import { createApp, type EndpointSide } from '../api/app';
 import { createTokenVerifier } from '../api/auth/verifyToken';
 import type { HealthCheck } from '../api/health';
 import { Turns } from '../api/turns';
+import type { Logger } from 'pino';
 import { migrateProvisioning } from '../db/migrate';
 import type { Config } from '../config/config';
 import type { Usage } from '../db/gitlabCheck';
@@ -10,22 +11,22 @@ import { createPool } from '../db/pool';
 import { unreleasedFollowUps } from '../db/unreleased';
 import { openSigningKeys } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
+import { startOnFreePorts } from '../local/ports';
+import type { Metrics } from '../metrics/metrics';
 import { observeOutbox, observeRuns } from '../metrics/observed';
-import { TemporalConnection } from '../temporal/connection';
+import { installRuntime, TemporalConnection } from '../temporal/connection';
 import { EarlyAnswers } from '../temporal/earlyAnswers';
 import { runUrl } from '../temporal/links';
 import { openRuns, pausedRuns } from '../temporal/openRuns';
 import { SearchAttributes } from '../temporal/searchAttributes';
 import { listen } from './api';
 import { openAuditReader, type AuditReader } from './auditReader';
-import type { Cleanups } from './cleanups';
-import { graceMs } from './grace';
+import type { Cleanups } from './ending';
 import type { Servers } from './localServers';
-import { installMeasuredRuntime } from './measuredRuntime';
 import { openSchemaCheck } from './gitlabSchemaCheck';
-import { requireOwnSessions } from './ownSessions';
-import type { Part, ServiceOptions } from './parts';
-import { orExplain } from './startError';
+import { requireOwnSessions } from './databases';
+import { graceMs, type Part, type ServiceOptions } from './parts';
+import { explain } from './startError';
 import { startWorkerPart } from './workerPart';
 
 /** Where the parts `api` and `worker` can be found. */
@@ -52,7 +53,7 @@ export async function startProvisioning(
   const { uiUrl, connectionOptions, namespace } = await servers.temporal();
   await requireOwnSessions('GITLAB_DATABASE_URL', databaseUrl);
   onProgress('migrating schema provisioning');
-  await orExplain(
+  await explain(
     migrateProvisioning(databaseUrl, onProgress),
     'GITLAB_DATABASE_URL cannot be used, or its role may not bring the schema provisioning up to date (run "provisioner migrate" as one that may)',
   );
@@ -70,12 +71,12 @@ export async function startProvisioning(
 
   await installMeasuredRuntime(log, metrics);
   const interceptors = tracing?.client ?? null;
-  const temporal = await orExplain(
+  const temporal = await explain(
     TemporalConnection.open({ options: connectionOptions, namespace, interceptors }),
     `TEMPORAL_ADDRESS: no Temporal answers at ${connectionOptions.address}`,
   );
   cleanups.add(() => temporal.close());
-  await orExplain(
+  await explain(
     temporal.checkNamespace(),
     `TEMPORAL_NAMESPACE: ${namespace} cannot be used at ${connectionOptions.address} ("temporal operator namespace create -n ${namespace}" makes a missing one)`,
   );
@@ -140,4 +141,21 @@ function usageOf(config: Config, parts: readonly Part[], auditReader: AuditReade
     audits: auditReader !== null,
     hasCi: config.gitlabCiDatabaseUrl === null,
   };
+}
+
+const LOOPBACK = '127.0.0.1';
+
+/** Installs Temporal's SDK. It serves its own metrics on a free port of the loopback; ours hand them on. */
+async function installMeasuredRuntime(log: Logger, metrics: Metrics): Promise<void> {
+  const address = await startOnFreePorts([0], LOOPBACK, ([port]) => {
+    const free = `${LOOPBACK}:${port}`;
+    installRuntime(log, free);
+    return Promise.resolve(free);
+  });
+  metrics.others.push(() =>
+    fetch(`http://${address}/metrics`, { signal: AbortSignal.timeout(2_000) }).then(
+      (answer) => answer.text(),
+      () => '', // ours are worth more than nothing
+    ),
+  );
 }

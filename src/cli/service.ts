@@ -1,5 +1,5 @@
 import type { AuditReader } from './auditReader';
-import type { Cleanups } from './cleanups';
+import type { Cleanups } from './ending';
 import { startCustomersDotPart } from './customersDotPart';
 import { openDataDir, takeTurn } from './dataDir';
 import { openServers } from './localServers';

@@ -7,7 +7,7 @@ export class StartError extends Error {
  * Waits for a part of the start, and says in words of the configuration what was wrong with it.
  * @throws StartError
  */
-export async function orExplain<T>(work: Promise<T>, what: string): Promise<T> {
+export async function explain<T>(work: Promise<T>, what: string): Promise<T> {
   try {
     return await work;
   } catch (error) {

@@ -1,9 +1,8 @@
 import type { AuditedAttempt, AuditedSync } from '../cdot/audit';
 import type { Change } from '../cdot/changes';
-import { fitTable, type Column } from './fitTable';
-import type { RunLink } from './runLinks';
-import { oneLine, renderTable, type Cell, type Colour } from './table';
-import type { Terminal } from './terminal';
+import type { RunLink } from './runtimeFile';
+import { fitTable, renderTable, type Cell, type Column } from './table';
+import { oneLine, type Colour, type Terminal } from './terminal';
 
 const COLUMNS: readonly Column[] = [
   { title: 'SYNC' },

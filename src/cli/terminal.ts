@@ -1,3 +1,6 @@
+/** Marks a text up for a terminal. */
+export type Colour = 'red' | 'green' | 'yellow' | 'dim' | 'bold';
+
 /** Where a command writes. */
 export interface Terminal {
   /** A line of the result, to standard output. */
@@ -18,4 +21,16 @@ export function processTerminal(environment: NodeJS.ProcessEnv): Terminal {
     isColoured: process.stdout.isTTY && !environment['NO_COLOR'],
     width: (process.stdout.isTTY && process.stdout.columns) || null,
   };
+}
+
+const CODES: Record<Colour, number> = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 };
+
+/** Text for one line of a terminal: what a server or a file says must not move the cursor. */
+export function oneLine(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
+}
+
+/** Paints a text, if colours are on. */
+export function paint(text: string, colour: Colour | undefined, isColoured: boolean): string {
+  return isColoured && colour !== undefined ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text;
 }

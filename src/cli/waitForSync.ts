@@ -4,10 +4,9 @@ import type { AuditedAttempt } from '../cdot/audit';
 import type { Requested } from '../cdot/syncs';
 import { isJsonObject } from '../domain/addOnInput';
 import { SECTIONS } from '../domain/sections';
-import type { RunLink } from './runLinks';
+import type { RunLink } from './runtimeFile';
 import { seconds, stateCell } from './syncsTable';
-import { oneLine, paint } from './table';
-import type { Terminal } from './terminal';
+import { oneLine, paint, type Terminal } from './terminal';
 
 /** How `--wait` ends the command. */
 const EXIT_CODES = { completed: 0, partially_failed: 2, skipped: 3, failed: 1, started: 1 } as const;

@@ -14,9 +14,8 @@ import type { SearchAttributes } from '../temporal/searchAttributes';
 import type { RunningWorker } from '../temporal/worker';
 import { keepWorker } from '../temporal/workerKeeper';
 import { listen } from './api';
-import type { Cleanups } from './cleanups';
-import { graceMs } from './grace';
-import type { ServiceOptions } from './parts';
+import type { Cleanups } from './ending';
+import { graceMs, type ServiceOptions } from './parts';
 
 /** What the parts `api` and `worker` of one process share. */
 export interface Shared {
