@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Client } from 'pg';
@@ -35,7 +36,7 @@ export async function prepareGitlabDatabase(url: string, version: GitlabVersion 
     const { rows } = await client.query<{ present: boolean }>(
       `SELECT to_regclass('namespaces') IS NOT NULL AS present`,
     );
-    const facts = await gitlabFacts(version);
+    const facts = gitlabFacts(version);
     if (rows[0]?.present !== true) await client.query(createTables(facts));
     if (Object.hasOwn(facts, 'plans')) await client.query(PLAN_ROWS);
     await client.query(await readFile(path.join(SQL_DIRECTORY, 'demo.sql'), 'utf8'));
@@ -98,8 +99,8 @@ CREATE INDEX index_subscription_add_on_purchases_on_namespace_id ON subscription
 `;
 
 /** The tables of a version of GitLab that provisioning touches, in an order in which they can be created. */
-export async function gitlabFacts(version: GitlabVersion): Promise<Record<string, TableFacts>> {
-  const text = await readFile(path.join(SQL_DIRECTORY, `catalog-${version}.json`), 'utf8');
+export function gitlabFacts(version: GitlabVersion): Record<string, TableFacts> {
+  const text = readFileSync(path.join(SQL_DIRECTORY, `catalog-${version}.json`), 'utf8');
   return (JSON.parse(text) as { tables: Record<string, TableFacts> }).tables;
 }
 

@@ -10,12 +10,12 @@ export class TemporalProbe {
   ) {}
 
   /** @param policy which of the two services of the global set-up */
-  static of(policy: 'compensate' | 'independent'): Promise<TemporalProbe> {
+  static of(policy: 'compensate' | 'independent'): TemporalProbe {
     return TemporalProbe.in(testEnvironment()[policy].temporalNamespace);
   }
 
-  static async in(namespace: string): Promise<TemporalProbe> {
-    const connection = await Connection.connect({ address: testEnvironment().temporalAddress });
+  static in(namespace: string): TemporalProbe {
+    const connection = Connection.lazy({ address: testEnvironment().temporalAddress });
     return new TemporalProbe(connection, new Client({ connection, namespace }));
   }
 

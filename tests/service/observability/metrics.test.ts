@@ -185,7 +185,7 @@ test("CustomersDot's side shows its queue and counts its attempts", async () => 
 test('every series that an alert or the dashboard asks for exists in the running service', async () => {
   const id = await client.createNamespace();
   // By hand, as a run that begins in the API's own process waits for no worker.
-  const temporal = await TemporalProbe.in(client.service.temporalNamespace);
+  const temporal = TemporalProbe.in(client.service.temporalNamespace);
   await temporal.client.workflow.execute('provisionNamespace', {
     ...{ workflowId: `provision:${id}`, taskQueue: 'provisioning' },
     args: [{ namespace_id: id, provision: fullSync(1) }],

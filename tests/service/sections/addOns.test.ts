@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ServiceClient } from '../../support/client';
+import { describe, expect, test } from '@jest/globals';
+import { sharedService } from '../../support/shared';
 import { addOnColumns, day, events, only, seedPurchase, stepTime, told } from './support/fixtures';
 
-let client: ServiceClient;
-beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-});
-afterAll(() => client.close());
+const client = sharedService();
 
 const UNITS = { quantity: 5, started_on: '2026-01-01', expires_on: '2027-01-01', purchase_xid: 'A-1' };
 const STORED = { quantity: 5, started_at: '2026-01-01', expires_on: '2027-01-01', purchase_xid: 'A-1' };
