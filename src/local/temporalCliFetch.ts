@@ -23,7 +23,7 @@ const PIPS = [['python3', '-m', 'pip'], ['pip3'], ['pip']] as const;
 const PIP_TIMEOUT_MS = 180_000;
 const PIP_INSTALL = [
   ...['install', '--quiet', '--disable-pip-version-check', '--no-input', '--retries', '2', '--timeout', '20'],
-  ...['--no-deps', '--only-binary', ':all:', '--no-compile', '--require-hashes'],
+  ...['--no-deps', '--no-user', '--only-binary', ':all:', '--no-compile', '--require-hashes'],
 ];
 
 /**

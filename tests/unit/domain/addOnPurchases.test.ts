@@ -76,12 +76,6 @@ describe('create (rule 5)', () => {
     });
   });
 
-  test('a whole float is an integer', () => {
-    expect(updates(planFor({ duo_core: [{ ...FULL, quantity: 5.0 }] }))['new']).toMatchObject({
-      quantity: 5,
-    });
-  });
-
   test('a missing add-on is listed and has a description (rule 10)', () => {
     const plan = planAddOnPurchases({ duo_core: [FULL] }, addOnState([], { addOnIds: new Map() }));
     expect(plan.missingAddOns).toEqual([5]);

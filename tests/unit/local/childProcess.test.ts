@@ -110,8 +110,15 @@ describe('stopOrphan', () => {
     await expect(access(pidFile)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it.each(['', 'nonsense', '-1 -1\n', '{"pid":1}'])('ignores a pid file that says %j', async (text) => {
-    await writeFile(pidFile, text);
-    await stopOrphan(pidFile, SIGNALS);
-  });
+  it.each(['', 'nonsense', '-1 -1\n', '{"pid":PID}', '{"pid":PID,"ownerPid":1}', '{"pid":PID,"began":""}'])(
+    'ignores a pid file that says %j',
+    async (form) => {
+      const pid = await startStranger('sleep', '60');
+      const text = form.replace('PID', String(pid));
+      await writeFile(pidFile, text);
+      await stopOrphan(pidFile, SIGNALS);
+      expect(isRunning(pid)).toBe(true);
+      expect(await readFile(pidFile, 'utf8')).toBe(text);
+    },
+  );
 });
