@@ -25,7 +25,7 @@ export async function startCustomersDotPart(
   apiUrl: string | null,
   cleanups: Cleanups,
 ): Promise<string> {
-  const { customersDot, subscriptionPortalUrl } = config;
+  const { subscriptionPortalUrl } = config;
   const keys = openSigningKeys(config.dataDir);
   await keys(); // a damaged file is better found now
   observeSigningKey(metrics, async () => Date.now() - (await signingSince(config.dataDir)));
@@ -44,15 +44,20 @@ export async function startCustomersDotPart(
         const url = config.provisionApiUrl ?? apiUrl ?? (await findRuntime(config.dataDir)).apiUrl;
         return url === null ? null : { url, issuer: subscriptionPortalUrl ?? url };
       },
-      concurrency: customersDot.concurrency,
-      maxTries: customersDot.maxAttempts,
-      retryBaseMs: customersDot.retryBaseMs,
+      concurrency: config.customersDotConcurrency,
+      maxTries: config.customersDotMaxAttempts,
+      retryBaseMs: config.customersDotRetryBaseMs,
       timeoutMs: config.waitMs + BEYOND_THE_WAIT_MS,
     }),
     'CUSTOMERS_DOT_DATABASE_URL cannot be used, or its role may not bring its tables up to date (run "provisioner migrate" as one that may)',
   );
   cleanups.add(() => part.stop());
-  const address = { name: "CustomersDot's side", host: config.host, port: customersDot.port, onProgress };
+  const address = {
+    name: "CustomersDot's side",
+    host: config.host,
+    port: config.customersDotPort,
+    onProgress,
+  };
   const server = await listen({ ...address, stopping }, (url) =>
     createHealthApp({ log, metrics, checks: part.checks, stopping }).use(
       createIssuerRouter(keys, () => subscriptionPortalUrl ?? url),

@@ -16,6 +16,10 @@ const isBlocked = (port: number) => BLOCKED_PORTS.includes(port);
 
 // Messages never show a value: it may hold a password.
 
+/** The same, or null where the variable is unset. */
+export const optional = <Schema extends z.ZodType>(schema: Schema) =>
+  schema.optional().transform((value): z.output<Schema> | null => value ?? null);
+
 /** A URL with one of these protocols. */
 export const url = (...protocols: string[]) =>
   z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
@@ -56,5 +60,5 @@ export const anyPort = wholeNumber(0, 65_535).refine((value) => !isBlocked(value
 export const port = (fallback: number) => anyPort.default(fallback);
 
 /** One of these words. */
-export const oneOf = <Value extends string>(values: readonly [Value, ...Value[]]) =>
+export const oneOf = <const Value extends string>(values: readonly [Value, ...Value[]]) =>
   z.enum(values, { error: `must be one of ${values.join(', ')}` });
