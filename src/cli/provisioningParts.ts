@@ -37,8 +37,9 @@ export interface Provisioning {
   adminUrl: string | null;
   /** Where a worker without an API serves its health; else null. */
   workerUrl: string | null;
-  uiUrl: string;
-  /** Null: the audit pages are not served. */
+  /** Null: neither part runs. */
+  uiUrl: string | null;
+  /** Who may read the audit pages; null: they are not served. */
   auditReader: AuditReader | null;
 }
 

@@ -6,29 +6,22 @@ import { processInfo } from '../local/processInfo';
 import { runUrl } from '../temporal/links';
 import { PARTS } from './parts';
 
+const known = z.string().nullable().default(null);
 const runtimeSchema = z.object({
-  gitlabDatabaseUrl: z.string().nullable(),
-  customersDotDatabaseUrl: z.string().nullable(),
-  temporalAddress: z.string().nullable(),
-  temporalUiUrl: z.string().nullable(),
-  temporalNamespace: z.string().nullable(),
-  apiUrl: z.string().nullable(),
-  customersDotUrl: z.string().nullable(),
+  gitlabDatabaseUrl: known,
+  customersDotDatabaseUrl: known,
+  temporalAddress: known,
+  temporalUiUrl: known,
+  temporalNamespace: known,
+  apiUrl: known,
+  customersDotUrl: known,
 });
 
 /** Where a running service and its servers listen: how other commands and parts on this machine find them. */
 export type Runtime = z.output<typeof runtimeSchema>;
 
 /** What nobody runs. */
-export const NOTHING: Runtime = {
-  gitlabDatabaseUrl: null,
-  customersDotDatabaseUrl: null,
-  temporalAddress: null,
-  temporalUiUrl: null,
-  temporalNamespace: null,
-  apiUrl: null,
-  customersDotUrl: null,
-};
+export const NOTHING: Runtime = runtimeSchema.parse({});
 
 const fileSchema = z.object({
   /** When the process began: another process that has got its pid by now began later. */

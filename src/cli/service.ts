@@ -1,28 +1,28 @@
-import type { AuditReader } from './auditReader';
 import type { Cleanups } from './ending';
 import { startCustomersDotPart } from './customersDotPart';
 import { openDataDir, takeTurn } from './dataDir';
 import { openServers } from './localServers';
 import type { ServiceOptions } from './parts';
-import { startProvisioning } from './provisioningParts';
+import { startProvisioning, type Provisioning } from './provisioningParts';
 import { NOTHING, publishRuntime, withdrawRuntime, type Runtime } from './runtimeFile';
 
 /** A service that is up; what it does not run is null. */
-export interface RunningService {
-  apiUrl: string | null;
-  /** Where the API serves its health, its metrics and the audit pages; null: at `apiUrl`. */
-  adminUrl: string | null;
+export interface RunningService extends Provisioning {
   customersDotUrl: string | null;
-  workerUrl: string | null;
-  uiUrl: string | null;
-  /** Who may read the audit pages; null: they are not served. */
-  auditReader: AuditReader | null;
   /** Whether the embedded demo group is there to be provisioned. */
   hasDemo: boolean;
 }
 
+const NO_PROVISIONING: Provisioning = {
+  apiUrl: null,
+  adminUrl: null,
+  workerUrl: null,
+  uiUrl: null,
+  auditReader: null,
+};
+
 /**
- * Starts the parts and whatever they need that is not configured.
+ * Starts the parts, and what they need that is not configured.
  * @param cleanups gets what stops it all in order: CustomersDot's side, requests, worker, connections, servers
  * @throws when something cannot be started; all is stopped then
  */
@@ -42,22 +42,14 @@ export async function startService(options: ServiceOptions, cleanups: Cleanups):
     const provisioning =
       parts.includes('api') || parts.includes('worker')
         ? await startProvisioning(options, servers, cleanups)
-        : null;
-    const apiUrl = provisioning?.apiUrl ?? null;
+        : NO_PROVISIONING;
+    const { apiUrl } = provisioning;
     const customersDotUrl = parts.includes('cdot')
       ? await startCustomersDotPart(options, servers, apiUrl, cleanups)
       : null;
     await publish({ ...servers.started(), apiUrl, customersDotUrl });
     cleanups.add(() => publish(NOTHING));
-    return {
-      apiUrl,
-      adminUrl: provisioning?.adminUrl ?? null,
-      customersDotUrl,
-      workerUrl: provisioning?.workerUrl ?? null,
-      uiUrl: provisioning?.uiUrl ?? null,
-      auditReader: provisioning?.auditReader ?? null,
-      hasDemo: config.gitlabDatabaseUrl === null,
-    };
+    return { ...provisioning, customersDotUrl, hasDemo: config.gitlabDatabaseUrl === null };
   } catch (error) {
     await cleanups.run();
     throw error;

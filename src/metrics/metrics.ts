@@ -70,16 +70,22 @@ export function createMetrics(): Metrics {
   checkGauge(registers, checks);
   collectDefaultMetrics({ register: registry });
   memoryLimitGauge(registers);
-  const counter = <Label extends string>(
+  /** @param values every value of each label; null: who counts knows them */
+  const counter = <Label extends string = never>(
     name: string,
     help: string,
-    values: Record<Label, readonly string[]>,
+    values: Record<Label, readonly string[] | null>,
   ): Counter<Label> => {
     const labelNames = Object.keys(values) as Label[];
     const made = new Counter<Label>({ name, help, labelNames, registers });
     for (const labels of combinations(values)) made.inc(labels, 0);
     return made;
   };
+  const gauge = <Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: Label[] = [],
+  ): Gauge<Label> => new Gauge<Label>({ name, help, labelNames, registers });
 
   const stepDuration = new Histogram({
     name: 'provisioner_step_duration_seconds',
@@ -89,31 +95,23 @@ export function createMetrics(): Metrics {
     registers,
   });
   for (const step of ACTIVITIES) stepDuration.zero({ step, result: 'success' });
-  const waiters = new Gauge({
-    name: 'provisioner_waiters',
-    help: 'Requests that wait for their turn (until their run is started or joined) or for its result',
-    labelNames: ['for'],
-    registers,
-  });
+  const waiters = gauge(
+    'provisioner_waiters',
+    'Requests that wait for their turn (until their run is started or joined) or for its result',
+    ['for'],
+  );
   for (const what of ['turn', 'result']) waiters.set({ for: what }, 0);
 
   return {
     registry,
     others: [],
-    parts: new Gauge({
-      name: 'provisioner_part',
-      help: 'Parts that the process runs: 1 for each',
-      labelNames: ['part'],
-      registers,
-    }),
+    parts: gauge('provisioner_part', 'Parts that the process runs: 1 for each', ['part']),
     checks,
     pools,
-    // Which statuses a route has, the route knows.
-    requests: new Counter({
-      name: 'provisioner_http_requests_total',
-      help: 'Requests answered',
-      labelNames: ['method', 'route', 'status'],
-      registers,
+    requests: counter('provisioner_http_requests_total', 'Requests answered', {
+      method: null,
+      route: null,
+      status: null,
     }),
     requestDuration: new Histogram({
       name: 'provisioner_http_request_duration_seconds',
@@ -123,12 +121,8 @@ export function createMetrics(): Metrics {
       registers,
     }),
     sli: createSli(registry),
-    // Which reasons there are, the check of tokens knows.
-    tokenRefusals: new Counter({
-      name: 'provisioner_token_refusals_total',
-      help: 'Tokens that were refused, by reason',
-      labelNames: ['reason'],
-      registers,
+    tokenRefusals: counter('provisioner_token_refusals_total', 'Tokens that were refused, by reason', {
+      reason: null,
     }),
     syncs: counter('provisioner_syncs_total', 'Syncs answered, refused ones at the door included', {
       outcome: ['success', 'error', 'skipped'],
@@ -148,21 +142,17 @@ export function createMetrics(): Metrics {
       'Executions of activities that failed and are tried again',
       { step: ACTIVITIES, reason: ['transient', 'schema', 'bug'] },
     ),
-    unfinishedRuns: new Counter({
-      name: 'provisioner_unfinished_runs_total',
-      help: 'Runs without an outcome that the next sync of their namespace found',
-      registers,
-    }),
-    searchAttributesMissing: new Gauge({
-      name: 'provisioner_search_attributes_missing',
-      help: 'Search attributes that Temporal does not have as runs need them',
-      registers,
-    }),
-    problems: new Counter({
-      name: 'provisioner_problems_total',
-      help: 'Answers that are no outcome of a sync, by their code',
-      labelNames: ['code'],
-      registers,
+    unfinishedRuns: counter(
+      'provisioner_unfinished_runs_total',
+      'Runs without an outcome that the next sync of their namespace found',
+      {},
+    ),
+    searchAttributesMissing: gauge(
+      'provisioner_search_attributes_missing',
+      'Search attributes that Temporal does not have as runs need them',
+    ),
+    problems: counter('provisioner_problems_total', 'Answers that are no outcome of a sync, by their code', {
+      code: null,
     }),
     compensations: counter(
       'provisioner_compensations_total',
@@ -182,12 +172,13 @@ export function createMetrics(): Metrics {
   };
 }
 
-/** Every combination of the labels' values. */
+/** Every combination of the labels' values; none where those of a label are not known. */
 function combinations<Label extends string>(
-  values: Record<Label, readonly string[]>,
+  values: Record<Label, readonly string[] | null>,
 ): Partial<Record<Label, string>>[] {
-  return (Object.entries(values) as [Label, readonly string[]][]).reduce<Partial<Record<Label, string>>[]>(
-    (made, [name, all]) => made.flatMap((labels) => all.map((value) => ({ ...labels, [name]: value }))),
-    [{}],
-  );
+  let made: Partial<Record<Label, string>>[] = [{}];
+  for (const [name, all] of Object.entries(values) as [Label, readonly string[] | null][]) {
+    made = made.flatMap((labels) => (all ?? []).map((value) => ({ ...labels, [name]: value })));
+  }
+  return made;
 }
