@@ -2,8 +2,8 @@ import type { RequestHandler } from 'express';
 import type { Answer } from '../domain/answer';
 import { SECTIONS } from '../domain/sections';
 import type { Metrics } from '../metrics/metrics';
-import { TOKEN_REFUSALS, Unauthorized } from './auth/errors';
-import { PROBLEMS } from './problems';
+import { TOKEN_REFUSALS } from './auth/refusal';
+import { HttpProblem, PROBLEMS } from './problems';
 
 // What the endpoint answers (contract 2). Each begins at 0, so that an alert sees the very first one.
 const STATUSES = new Set([200, 409, 422, ...Object.values(PROBLEMS).flatMap(({ statuses }) => statuses)]);
@@ -28,7 +28,8 @@ export async function countRefusals({ tokenRefusals }: Metrics, check: Promise<v
   try {
     await check;
   } catch (error) {
-    if (error instanceof Unauthorized) tokenRefusals.inc({ reason: error.reason });
+    if (error instanceof HttpProblem && error.code === 'unauthorized')
+      tokenRefusals.inc({ reason: error.why.reason ?? '' });
     throw error;
   }
 }

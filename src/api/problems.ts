@@ -1,7 +1,6 @@
 import { databaseFailure } from '../db/sqlState';
 import { MAX_BODY_BYTES } from '../domain/jsonLimits';
 import { temporalUnavailable } from '../temporal/grpc';
-import { KeyUnknown, PortalUnavailable, Unauthorized } from './auth/errors';
 import { DeadlineOver, type Stage } from './deadline';
 
 /** The body of an answer that is no outcome of a sync, with the key that GitLab uses for it. */
@@ -114,22 +113,11 @@ const WAITS_FOR: Record<Stage, Dependency> = {
   result: 'run',
 };
 
-// Whoever makes a token chooses its `kid`, of up to 8 KiB.
-const MAX_KID = 128;
-
 /** Turns anything that was thrown while a request was answered into an answer; what is unknown is a bug (500). */
 export function problemOf(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
   // Express cannot decode `:id` (`%ff`), so no namespace has this name.
   if (error instanceof URIError) return new HttpProblem('namespace_refused');
-  if (error instanceof Unauthorized || error instanceof KeyUnknown) {
-    const { reason, kid } = error;
-    const code = error instanceof KeyUnknown ? 'key_unknown' : 'unauthorized';
-    return new HttpProblem(code, { reason, ...(kid !== null && { kid: kid.slice(0, MAX_KID) }) });
-  }
-  if (error instanceof PortalUnavailable) {
-    return new HttpProblem('portal_unavailable', { reason: error.reason });
-  }
   if (error instanceof DeadlineOver) {
     return new HttpProblem('wait_over', { dependency: WAITS_FOR[error.stage], reason: error.message });
   }

@@ -1,6 +1,7 @@
-import { KeyUnknown } from './errors';
+import { HttpProblem } from '../problems';
 import type { FetchSettings } from './fetchJson';
 import { fetchDiscovery, fetchKeySet, type Discovery, type KeySet } from './portalDocuments';
+import { notedKid } from './refusal';
 
 const DISCOVERY_LIFETIME_MS = 24 * 60 * 60 * 1000;
 const KEY_SET_LIFETIME_MS = 15 * 60 * 1000;
@@ -15,12 +16,12 @@ export interface PortalKeysOptions extends FetchSettings {
   now: () => number;
 }
 
-/** The portal's discovery document and keys, cached. Both calls fail with PortalUnavailable. */
+/** The portal's discovery document and keys, cached. Both calls throw HttpProblem 503 while it cannot be had. */
 export interface PortalKeys {
   discovery(): Promise<Discovery>;
   /**
    * The key set that has the key of this `kid`; null: the portal does not have it.
-   * @throws {KeyUnknown} it may be new, which cannot be found out yet
+   * @throws HttpProblem 503: it may be new, as the set must not be fetched again yet
    */
   keySetFor(kid: string): Promise<KeySet | null>;
 }
@@ -99,7 +100,10 @@ export function createPortalKeys({ portalUrl, now, ...settings }: PortalKeysOpti
     }
     if (latest.value.ids.has(kid)) return latest.value;
     if (isUpToDate() || kid === missing) return null;
-    throw new KeyUnknown(kid);
+    throw new HttpProblem('key_unknown', {
+      reason: 'the kept key set lacks this key, and was fetched again for an unknown key a moment ago',
+      ...notedKid(kid),
+    });
   }
 
   return { discovery: currentDiscovery, keySetFor };

@@ -7,8 +7,8 @@ import {
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
 } from 'jose';
-import { Unauthorized, type TokenRefusal } from './errors';
 import { createPortalKeys } from './portalKeys';
+import { refusalOf, unauthorized } from './refusal';
 
 const ALGORITHM = 'RS256';
 const SUBJECT = 'customers-dot-internal-api';
@@ -33,9 +33,8 @@ export interface TokenVerifierOptions {
 /**
  * Accepts (resolves) or refuses one value of the header `X-Customers-Dot-Internal-Token`.
  *
- * @throws {Unauthorized} → 401: anything wrong with the token, or none
- * @throws {KeyUnknown} → 503: its key may be new, which cannot be found out yet
- * @throws {PortalUnavailable} → 503: discovery or key set cannot be had
+ * @throws HttpProblem 401: anything wrong with the token, or none; 503: its key may be new, or the portal's documents
+ *   cannot be had
  */
 export type VerifyToken = (token: string | undefined) => Promise<void>;
 
@@ -49,12 +48,12 @@ export function createTokenVerifier(options: TokenVerifierOptions): VerifyToken 
   const portal = createPortalKeys({ portalUrl, now, fetch, timeoutMs });
 
   return async (token) => {
-    if (token === undefined) throw new Unauthorized('no_token', null);
+    if (token === undefined) throw unauthorized('no_token');
     const kid = readKid(token);
     const { issuer, algorithms } = await portal.discovery();
-    if (!algorithms.includes(ALGORITHM)) throw new Unauthorized('wrong_algorithm', kid);
+    if (!algorithms.includes(ALGORITHM)) throw unauthorized('wrong_algorithm', kid);
     const keySet = await portal.keySetFor(kid);
-    if (keySet === null) throw new Unauthorized('unknown_kid', kid);
+    if (keySet === null) throw unauthorized('unknown_kid', kid);
     const currentDate = new Date(now());
     try {
       const claims = await verify(token, keySet.resolve, {
@@ -68,19 +67,19 @@ export function createTokenVerifier(options: TokenVerifierOptions): VerifyToken 
       });
       refuseFuture(claims, currentDate);
     } catch (error) {
-      throw new Unauthorized(refusalOf(error), kid);
+      throw unauthorized(refusalOf(error), kid);
     }
   };
 }
 
-/** The `kid` of what at least looks like a token of the portal; Unauthorized when it does not. */
+/** The `kid` of what looks like a token of the portal. @throws HttpProblem 401 when it does not */
 function readKid(token: string): string {
-  if (token.length > MAX_TOKEN_LENGTH) throw new Unauthorized('too_long', null);
+  if (token.length > MAX_TOKEN_LENGTH) throw unauthorized('too_long');
   // Also refuses a header that was sent twice, which Node joins with a comma.
-  if (!COMPACT_JWS.test(token)) throw new Unauthorized('malformed', null);
+  if (!COMPACT_JWS.test(token)) throw unauthorized('malformed');
   const { alg, kid } = refuseIfItThrows(() => (decodeJwt(token), decodeProtectedHeader(token)));
-  if (alg !== ALGORITHM) throw new Unauthorized('wrong_algorithm', null);
-  if (typeof kid !== 'string' || kid === '') throw new Unauthorized('no_kid', null);
+  if (alg !== ALGORITHM) throw unauthorized('wrong_algorithm');
+  if (typeof kid !== 'string' || kid === '') throw unauthorized('no_kid');
   return kid;
 }
 
@@ -88,7 +87,7 @@ function refuseIfItThrows<T>(decode: () => T): T {
   try {
     return decode();
   } catch {
-    throw new Unauthorized('malformed', null);
+    throw unauthorized('malformed');
   }
 }
 
@@ -128,22 +127,3 @@ function refuseFuture(claims: JWTPayload, now: Date): void {
   if ((claims.iat ?? 0) <= now.getTime() / 1000 + CLOCK_TOLERANCE_S) return;
   throw new errors.JWTClaimValidationFailed('issued in the future', claims, 'iat', 'check_failed');
 }
-
-const OF_CLAIMS: Record<string, TokenRefusal> = {
-  iss: 'wrong_issuer',
-  sub: 'wrong_subject',
-  aud: 'wrong_audience',
-};
-
-/** What an error of jose means. Nothing else of it is kept: it carries the claims, which have no place in a log. */
-function refusalOf(error: unknown): TokenRefusal {
-  if (error instanceof errors.JWTExpired) return 'expired';
-  if (error instanceof errors.JWTClaimValidationFailed) {
-    // Of `nbf` and `iat` a value can be wrong; all else is that a time is missing or no number.
-    return OF_CLAIMS[error.claim] ?? (error.reason === 'check_failed' ? 'not_valid_yet' : 'wrong_times');
-  }
-  if (error instanceof errors.JWSSignatureVerificationFailed) return 'wrong_signature';
-  return MALFORMED.some((kind) => error instanceof kind) ? 'malformed' : 'unusable_key';
-}
-
-const MALFORMED = [errors.JWSInvalid, errors.JWTInvalid, errors.JOSENotSupported];

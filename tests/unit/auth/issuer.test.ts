@@ -199,7 +199,7 @@ describe('the issuer', () => {
     const token = await signToken(keys, { issuer: url, expiresInSeconds: 10, now: () => now });
     await verify(token);
     now += 10_000 - 5_000 + 30_000; // from iat on, and a verifier tolerates 30 s
-    await expect(verify(token)).rejects.toMatchObject({ reason: 'expired' });
+    await expect(verify(token)).rejects.toMatchObject({ why: { reason: 'expired' } });
   });
 
   it.each([-10, 10])('signs tokens that a verifier accepts whose clock is %d s off', async (seconds) => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
-import type { PortalUnavailable } from '../../../src/api/auth/errors';
+import type { HttpProblem } from '../../../src/api/problems';
 import { createTokenVerifier, type VerifyToken } from '../../../src/api/auth/verifyToken';
 import { claims, discoveryOf, json, makeKey, sign, startPortal } from './portal';
 import { DISCOVERY, KEYS, type Answer, type ScriptedPortal, type TestKey } from './portal';
@@ -123,7 +123,7 @@ describe('what a list holds besides is ignored, as RFC 7517 section 5 says:', ()
 
   it.each([...ODD].map((entry) => [entry]))('a set of %j alone has no key: 401', async (entry) => {
     portal.answers[KEYS] = json({ keys: [entry] });
-    await expect(verify(token)).rejects.toMatchObject({ reason: 'unknown_kid', kid: 'current' });
+    await expect(verify(token)).rejects.toMatchObject({ why: { reason: 'unknown_kid', kid: 'current' } });
   });
 
   it('odd algorithms in discovery beside ours', async () => {
@@ -136,13 +136,13 @@ describe('what a list holds besides is ignored, as RFC 7517 section 5 says:', ()
       id_token_signing_alg_values_supported: [['RS256'], null],
     });
     const fresh = createTokenVerifier({ portalUrl: portal.url });
-    await expect(fresh(token)).rejects.toMatchObject({ reason: 'wrong_algorithm' });
+    await expect(fresh(token)).rejects.toMatchObject({ why: { reason: 'wrong_algorithm' } });
   });
 });
 
 describe('a failure says what could not be had and why', () => {
   const failureOf = (verifyWith: VerifyToken) =>
-    verifyWith(token).catch((error: PortalUnavailable) => error) as Promise<PortalUnavailable>;
+    verifyWith(token).catch((error: HttpProblem) => error) as Promise<HttpProblem>;
 
   it.each<[string, () => void, RegExp]>([
     ['a status', () => (portal.answers[DISCOVERY] = json({}, 502)), /openid-configuration answered 502$/],
@@ -155,14 +155,14 @@ describe('a failure says what could not be had and why', () => {
     ],
   ])('%s', async (_what, spoil, reason) => {
     spoil();
-    expect((await failureOf(verify)).reason).toMatch(reason);
+    expect((await failureOf(verify)).why.reason).toMatch(reason);
   });
 
   it('never with user and password of the URL', async () => {
     const { port } = new URL(portal.url);
     for (const url of [`http://user:se@cret@127.0.0.1:${port}`, 'http://user:secret@127.0.0.1:1']) {
       const error = await failureOf(createTokenVerifier({ portalUrl: url }));
-      expect(error.reason).toMatch(
+      expect(error.why.reason).toMatch(
         /^http:\/\/127\.0\.0\.1:\d+\/\.well-known\/openid-configuration cannot be reached: /,
       );
       expect(error.message).not.toMatch(/user|cret/);

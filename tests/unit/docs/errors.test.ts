@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { TOKEN_REFUSALS } from '../../../src/api/auth/errors';
+import { TOKEN_REFUSALS } from '../../../src/api/auth/refusal';
 import { PROBLEMS } from '../../../src/api/problems';
 import { judge } from '../../../src/cdot/verdict';
 import { SQLSTATE_CLASSES } from '../../../src/db/sqlState';
