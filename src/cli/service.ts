@@ -27,7 +27,7 @@ const NO_PROVISIONING: Provisioning = {
  * @throws when something cannot be started; all is stopped then
  */
 export async function startService(options: ServiceOptions, cleanups: Cleanups): Promise<RunningService> {
-  const { config, environment, parts, log, metrics, tracing, onProgress, onFatal } = options;
+  const { config, parts, log, metrics, tracing, onProgress } = options;
   for (const part of parts) metrics.parts.set({ part }, 1);
   if (tracing) cleanups.add(() => tracing.stop());
   try {
@@ -37,8 +37,7 @@ export async function startService(options: ServiceOptions, cleanups: Cleanups):
     log.info({ parts }, 'starting');
     const publish = (runtime: Runtime) =>
       publishRuntime(config.dataDir, { parts: [...parts], came, runtime });
-    const servers = await openServers(config, environment, { onProgress, onExit: onFatal });
-    cleanups.add(() => servers.stop());
+    const servers = await openServers(options, cleanups);
     const provisioning =
       parts.includes('api') || parts.includes('worker')
         ? await startProvisioning(options, servers, cleanups)
@@ -47,7 +46,7 @@ export async function startService(options: ServiceOptions, cleanups: Cleanups):
     const customersDotUrl = parts.includes('cdot')
       ? await startCustomersDotPart(options, servers, apiUrl, cleanups)
       : null;
-    await publish({ ...servers.started(), apiUrl, customersDotUrl });
+    await publish({ ...servers.started, apiUrl, customersDotUrl });
     cleanups.add(() => publish(NOTHING));
     return { ...provisioning, customersDotUrl, hasDemo: config.gitlabDatabaseUrl === null };
   } catch (error) {
