@@ -15,9 +15,9 @@ export interface BareDependencies {
 export interface HealthDependencies extends BareDependencies {
   /** What the process cannot work without. */
   checks: Record<string, HealthCheck>;
-  /** What is not as it should be, although requests are welcome. */
+  /** Faults that do not keep the process from working. */
   warnings?: Warnings;
-  /** Aborted when the process has been told to stop. */
+  /** Aborted when the process is to stop. */
   stopping: AbortSignal;
 }
 

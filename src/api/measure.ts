@@ -44,8 +44,7 @@ export function countAnswer(metrics: Metrics, { status, payload }: Answer, at: '
 }
 
 /**
- * Counts a request among those that wait while `work` goes on: first for its turn, and from when `work` says that
- * there is a run, for its result.
+ * Counts a request as waiting while `work` runs: first for its turn, and once `work` reports a run, for its result.
  */
 export async function countWaiting<T>(
   { waiters }: Metrics,

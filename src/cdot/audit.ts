@@ -4,7 +4,7 @@ import type { AttemptState } from './attempts';
 import { changesBetween, type Change } from './changes';
 import { messageOf } from './readAnswer';
 
-/** A sync and all that came of it, as `provisioner syncs --json` prints it. Times are ISO 8601, in UTC. */
+/** A sync and its attempts, as `provisioner syncs --json` prints them. Times are ISO 8601, in UTC. */
 export interface AuditedSync {
   sync_id: number;
   namespace_id: string;
@@ -24,7 +24,7 @@ export interface AuditedAttempt {
   try: number;
   state: AttemptState;
   http_status: number | null;
-  /** The answer's message, or why there was none. */
+  /** The answer's message, or why there is none. */
   message: string | null;
   /** The answer's entry of each section. */
   payload: unknown;
@@ -46,7 +46,7 @@ export interface AuditFilter {
   limit: number;
 }
 
-/** Lists syncs with their attempts, both in the order in which they were made. */
+/** Lists syncs with their attempts, both oldest first. */
 export async function listSyncs(pool: Pool, filter: AuditFilter): Promise<AuditedSync[]> {
   const { rows } = await pool.query<AuditRow>(LIST, [filter.namespaceId, filter.failed, filter.limit]);
   return rows.map((row) => ({

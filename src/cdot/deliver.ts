@@ -18,25 +18,25 @@ export interface Delivering {
   metrics: Pick<Metrics, 'attempts' | 'unstoredOutcomes'>;
   sender: Sender;
   backoff: Backoff;
-  /** Tries of one request to send a sync, the first one included; null: as many as it takes. */
+  /** Tries of one request to send a sync, the first one included; null: no limit. */
   maxTries: number | null;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
 
-/** What a worker tells each of its jobs. */
+/** What a worker passes to each of its jobs. */
 export interface Job {
   workerId: string;
   /** Aborts when the worker is to end: requests are given up. */
   stopping: AbortSignal;
 }
 
-// How long a job waits for its turn; it does not occupy a worker meanwhile.
-const TURN_MS = 1_000;
+// How long a job waits for another attempt of its namespace. It occupies no worker meanwhile.
+const BUSY_WAIT_MS = 1_000;
 
 /**
- * One job: sends the latest sync of a namespace and records the attempt. What the answer asks for happens in here,
- * also the next try; so it only throws when the database is in the way, or when the job was taken from it.
+ * One job: sends the latest sync of a namespace, records the attempt and schedules the next try. It throws only when the
+ * database fails, or when another worker took the job.
  */
 export async function deliver(deps: Delivering, delivery: Delivery, job: Job): Promise<void> {
   const { pool } = deps;
@@ -45,7 +45,7 @@ export async function deliver(deps: Delivering, delivery: Delivery, job: Job): P
   const correlationId = randomUUID();
   const attempt = { sync: due.sync, try: due.nextTry, workerId: job.workerId, correlationId };
   const attemptId = await startAttempt(pool, attempt);
-  if (attemptId === null) return enqueue(pool, delivery, { delayMs: TURN_MS, keepTime: true });
+  if (attemptId === null) return enqueue(pool, delivery, { delayMs: BUSY_WAIT_MS, keepTime: true });
 
   const begun = performance.now();
   const reply = await postSync(deps.sender, due.sync, correlationId, job.stopping);

@@ -10,14 +10,14 @@ const LOCK_CLASS = 507_291;
 export interface Liveness {
   /** Takes the lock of a worker. */
   announce(workerId: string): Promise<void>;
-  /** Asks for a sign of life of the connection itself. @throws when there is none */
+  /** Checks the connection itself. @throws when it does not answer */
   check(): Promise<unknown>;
   /** Resolves when the connection, and so the lock, is lost. */
   lost: Promise<void>;
   end(): Promise<void>;
 }
 
-/** Opens the connection. It must be a session of its own: no pooler that shares sessions may be in between. */
+/** Opens the connection. It needs a session of its own, so no pooler that shares sessions. */
 export async function openLiveness(url: string): Promise<Liveness> {
   const client = new Client({
     connectionString: url,
@@ -45,7 +45,7 @@ export async function openLiveness(url: string): Promise<Liveness> {
 /** SQL that is true when the worker named by the expression is dead; takes its lock until the transaction ends. */
 const isDead = (workerId: string) => `pg_try_advisory_xact_lock(${LOCK_CLASS}, hashtext(${workerId}))`;
 
-/** SQL of a query that tells whether any worker lives on this database. */
+/** SQL of a query: whether any worker lives on this database. */
 export const ANY_WORKER = `
   SELECT EXISTS (
     SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
@@ -59,8 +59,8 @@ export interface Reclaimed {
 }
 
 /**
- * Frees what dead workers hold: their open attempts are closed and their jobs can be taken again. The queue itself
- * would wait for four hours. Safe while other workers live and do the same.
+ * Closes the open attempts of dead workers and frees their jobs. The queue itself would wait for four hours. Safe while
+ * other workers do the same.
  */
 export async function reclaimFromDeadWorkers(pool: Pool): Promise<Reclaimed> {
   return withTransaction(pool, async (tx) => {
@@ -74,7 +74,7 @@ export async function reclaimFromDeadWorkers(pool: Pool): Promise<Reclaimed> {
   });
 }
 
-// A worker takes its lock just when it begins: what is held for a moment only is left alone.
+// A worker takes its lock when it begins, so a hold of a moment proves nothing.
 const DEAD_WORKERS = `
   WITH holders AS MATERIALIZED (
     SELECT worker_id FROM gitlab_namespaces_sync_attempts
@@ -85,7 +85,7 @@ const DEAD_WORKERS = `
   )
   SELECT worker_id FROM holders WHERE ${isDead('worker_id')}`;
 
-/** While a job ran, a newer one may have taken its key: then it must not, and will not, run again. */
+/** A job whose key a newer job took while it ran must not run again. */
 const DROP_REPLACED_JOBS = `
   SELECT graphile_worker.complete_jobs(array_agg(id)) FROM graphile_worker.jobs
   WHERE task_identifier = $1 AND key IS NULL AND locked_at IS NULL AND attempts >= max_attempts`;

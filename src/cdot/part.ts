@@ -13,7 +13,7 @@ import { startQueueWorker } from './queueWorker';
 export interface CustomersDotOptions {
   databaseUrl: string;
   log: Logger;
-  /** Told what the start waits for. */
+  /** Gets what the start waits for. */
   onProgress: (line: string) => void;
   metrics: Metrics;
   keys: () => Promise<SigningKeys>;

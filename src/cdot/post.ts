@@ -19,7 +19,7 @@ export interface Sender {
   timeoutMs: number;
 }
 
-/** What came of a request. */
+/** The result of a request. */
 export type Reply =
   | ({
       kind: 'answer';
@@ -29,7 +29,7 @@ export type Reply =
       runId: string | null;
     } & AnswerBody)
   | { kind: 'no_answer'; reason: string }
-  /** We stopped waiting, as this worker stops. */
+  /** The worker stopped and gave the request up. */
   | { kind: 'interrupted' };
 
 /** Posts a sync to the API, as CustomersDot does (contract 1). Never throws. Connections are kept alive by fetch. */
@@ -40,7 +40,7 @@ export async function postSync(
   stopping: AbortSignal,
 ): Promise<Reply> {
   if (stopping.aborted) return { kind: 'interrupted' };
-  // Not AbortSignal.any: with a source that lives on, Node 20 keeps what each request adds to it.
+  // Not AbortSignal.any: on a long-lived source, Node 20 leaks what each request adds.
   const over = new AbortController();
   const stop = () => over.abort();
   stopping.addEventListener('abort', stop);

@@ -17,20 +17,20 @@ export interface Delivery {
 export interface When {
   /** From now; default 0. */
   delayMs?: number;
-  /** Whether a job that waits already keeps its time: a backoff that is going on, or a sync that is to be sent now. */
+  /** Whether a waiting job keeps its time: that of its backoff, or now. */
   keepTime?: boolean;
 }
 
 /**
- * Puts a delivery into the queue, within the transaction that it belongs to. At most one waits per key: the waiting
- * one is replaced. A job that is running does not count as waiting.
+ * Puts a delivery into the queue, within its transaction. At most one job waits per key: a waiting one is replaced. A
+ * running job does not count as waiting.
  */
 export async function enqueue(
   tx: Pick<Tx, 'query'>,
   delivery: Delivery,
   { delayMs = 0, keepTime = false }: When,
 ): Promise<void> {
-  // The queue returns no row when the waiting job began to run just now; then there is room for the next one.
+  // The queue returns no row when the waiting job has just begun to run; then the next one fits.
   for (let tries = 1; tries <= 5; tries++) {
     const { rows } = await tx.query<{ id: string | null }>(ADD_JOB, [
       DELIVER,
@@ -68,7 +68,7 @@ export async function queueState(pool: Pool): Promise<QueueState> {
   };
 }
 
-// A job that a worker has given up on for its successor has no key; a job for one older sync is no namespace's.
+// A job that was replaced while it ran has no key; a job for one older sync belongs to no namespace.
 const LOOK = {
   query_timeout: 2_000,
   values: [DELIVER],
@@ -88,7 +88,7 @@ const LOOK = {
   WHERE task_identifier = $1`,
 };
 
-// The queue reports each job; what matters of it is logged with the attempt already.
+// The queue reports each job; the attempt's own log line has what matters.
 const LEVELS = { error: 'error', warning: 'warn', info: 'debug', debug: 'trace' } as const;
 
 /** Sends the job queue's log lines to ours: their text only, as what comes with them holds whole jobs. */

@@ -12,16 +12,15 @@ export interface Storing {
   metrics: Pick<Metrics, 'unstoredOutcomes'>;
   /** Aborts when the worker is to end. */
   stopping: AbortSignal;
-  /** What the log calls the attempt by. */
+  /** What identifies the attempt in the log. */
   ids: object;
 }
 
 const MAX_DELAY_MS = 5_000;
 
 /**
- * Stores the outcome of an attempt, whatever is in the way: it is known, and must not get lost. Each failure is logged
- * and counted. What is refused because of its values is stored without the answer; all else is tried again, at least
- * every 5 s, until the worker ends.
+ * Stores the outcome of an attempt, which must not get lost. Logs and counts each failure. An outcome whose values the
+ * database refuses is stored without the answer; any other failure is retried at least every 5 s, until the worker ends.
  * @returns what `store` returns
  * @throws AttemptLost
  */
@@ -49,7 +48,7 @@ export async function storeOutcome<T>(
   }
 }
 
-/** Only what we know ourselves: nothing that somebody else wrote. */
+/** Without anything that the other side wrote. */
 function withoutAnswer(outcome: Outcome, condition = 'refused'): Outcome {
   const { state, httpStatus, durationMs } = outcome;
   const error = `The answer cannot be stored: ${condition}`;

@@ -10,7 +10,7 @@ export interface Sync {
   namespaceId: string;
   attrs: Attributes;
   createdAt: string;
-  /** When it was last asked to be sent. */
+  /** When its delivery was last requested. */
   requestedAt: string;
 }
 
@@ -38,8 +38,8 @@ export class ResyncRefused extends Error {
 
 /**
  * Records what a namespace is entitled to and puts its delivery into the queue, in one transaction (contract 6).
- * A new row only when the attributes differ from the namespace's last ones. A new sync is tried at once, whatever an
- * older one waits for; the backoff of one that is sent again goes on.
+ * A new row only when the attributes differ from the namespace's last ones. A new sync is tried at once, even while an
+ * older one is in its backoff; one that is sent again keeps its backoff.
  * @throws AttributesRefused
  */
 export async function recordSync(pool: Pool, namespaceId: string, attrs: Attributes): Promise<Recorded> {
@@ -56,7 +56,7 @@ export async function recordSync(pool: Pool, namespaceId: string, attrs: Attribu
 }
 
 /**
- * Asks for a new attempt of an existing sync, now, whatever backoff is going on.
+ * Asks for a new attempt of an existing sync, now, whatever its backoff.
  * @param options.force also an older sync than the namespace's latest; the API then answers 409, if it has seen
  *   a newer one
  * @throws ResyncRefused
@@ -101,7 +101,7 @@ export function toSync(row: SyncRow): Sync {
   };
 }
 
-/** Writers of one namespace take turns, also for its very first row: ids grow in the order of the commits. */
+/** Serialises the writers of one namespace, also for its first row: ids grow in the order of the commits. */
 export async function lockNamespace(tx: Tx, namespaceId: string): Promise<void> {
   await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`namespace:${namespaceId}`]);
 }
@@ -123,7 +123,7 @@ async function insertRow(tx: Tx, namespaceId: string, digest: string, attrs: Att
   return rows[0] as SyncRow;
 }
 
-/** Marks a sync as asked to be sent: later than all its attempts, whatever the clock says, or it would seem sent. */
+/** Marks a sync as requested: later than all its attempts, even if the clock was set back, or it would count as sent. */
 async function touchRow(tx: Tx, id: string): Promise<SyncRow> {
   const { rows } = await tx.query<SyncRow>(
     `UPDATE gitlab_namespaces_syncs SET updated_at = greatest(clock_timestamp(), (

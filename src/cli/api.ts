@@ -11,20 +11,20 @@ export interface RunningApi {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Where to listen, and how to call it when that is not possible. */
+/** Where to listen, and what messages call it. */
 export interface Address {
   name: string;
   host: string;
   port: number;
   onProgress: (line: string) => void;
-  /** Once it is aborted, answers end their connections, so that clients open the next one elsewhere. */
+  /** Once aborted, answers end their connections, so that clients open the next one elsewhere. */
   stopping: AbortSignal;
 }
 
 /**
  * Listens on `host` and on `port`, or on a free one if that is taken.
  * @param createApp gets the address, which the local issuer is named after
- * @throws StartError when the host is none of this machine's
+ * @throws StartError when the host is no address of this machine
  */
 export async function listen(
   { name, host, port, onProgress, stopping }: Address,
@@ -34,7 +34,7 @@ export async function listen(
   if (port !== 0 && chosen !== port) onProgress(`port ${port} is taken: ${name} listens on ${chosen}`);
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`;
   const server = createServer();
-  // Without it a client that has sent all and says so (FIN) would not be answered. The types do not know it.
+  // Without it a client that half-closes its connection (FIN) gets no answer. The types lack this option.
   Object.assign(server, { httpAllowHalfOpen: true });
   endConnections(server, stopping);
   const app = createApp(url);
@@ -49,7 +49,7 @@ export async function listen(
   return { url, stop: (graceMs) => close(server, graceMs) };
 }
 
-/** A connection that is kept alive would hold up the stop, and its next request would be cut off. */
+/** A connection that is kept alive delays the stop, and its next request would be cut off. */
 function endConnections(server: Server, stopping: AbortSignal): void {
   const open = new Set<ServerResponse>();
   const end = (res: ServerResponse) => void (res.headersSent || res.setHeader('Connection', 'close'));
@@ -65,9 +65,9 @@ async function close(server: Server, graceMs: number): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   server.closeIdleConnections();
-  const impatience = setTimeout(() => server.closeAllConnections(), graceMs);
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
-  clearTimeout(impatience);
+  clearTimeout(timer);
 }
 
 /**

@@ -8,13 +8,13 @@ import { StartError } from './startError';
 export interface AuditReader {
   user: string;
   password: string;
-  /** Where the password was made once and is kept; null: it is configured. */
+  /** Where a generated password is kept; null: it is configured. */
   file: string | null;
 }
 
 /**
- * The reader who is configured; on the embedded database, where none is, a user whose password is made once and kept in
- * `DATA_DIR`; else null: the pages are not served.
+ * The configured reader. Without one: on the embedded database a user whose generated password is kept in `DATA_DIR`,
+ * elsewhere null, and the pages are not served.
  * @throws StartError when the file that keeps the password is empty
  */
 export async function openAuditReader({

@@ -4,7 +4,7 @@ import type { RunningService } from './service';
 
 /**
  * What a person needs to know once the service is up: where it is, and one line that provisions the demo group.
- * @param isTerminal whether a person reads it: a password that was made here is shown to nobody else
+ * @param isTerminal whether a person reads it: only then a generated password is shown
  */
 export function banner(service: RunningService, dataDir: string, isTerminal: boolean): string {
   const { apiUrl, adminUrl, customersDotUrl, workerUrl, uiUrl, auditReader, hasDemo } = service;

@@ -27,7 +27,7 @@ export async function startCustomersDotPart(
 ): Promise<string> {
   const { subscriptionPortalUrl } = config;
   const keys = openSigningKeys(config.dataDir);
-  await keys(); // a damaged file is better found now
+  await keys(); // finds a damaged file at the start
   observeSigningKey(metrics, async () => Date.now() - (await signingSince(config.dataDir)));
   const databaseUrl = await servers.customersDotDatabase();
   await requireOwnSessions('CUSTOMERS_DOT_DATABASE_URL', databaseUrl);
@@ -39,7 +39,7 @@ export async function startCustomersDotPart(
       metrics,
       keys,
       databaseUrl,
-      // Looked up for each request: an API on the same data directory may come later, or come back elsewhere.
+      // Looked up for each request: an API on the same data directory may start later, or restart elsewhere.
       api: async () => {
         const url = config.provisionApiUrl ?? apiUrl ?? (await findRuntime(config.dataDir)).apiUrl;
         return url === null ? null : { url, issuer: subscriptionPortalUrl ?? url };

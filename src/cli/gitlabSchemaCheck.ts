@@ -4,7 +4,7 @@ import { CheckFailed, type HealthCheck } from '../api/health';
 import { checkGitlabDatabase, type Difference, type Usage } from '../db/gitlabCheck';
 import { explain, StartError } from './startError';
 
-// Probes come every few seconds from several sides, and GitLab changes its tables now and then.
+// Several probes ask every few seconds, and GitLab's tables rarely change.
 const KEEP_MS = 10_000;
 
 /**

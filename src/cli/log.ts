@@ -5,7 +5,7 @@ export interface LogOptions {
   level: string;
   /** For programs, or for people. */
   format: 'json' | 'pretty';
-  /** What each line says besides, at the moment. */
+  /** Fields that each line gets in addition. */
   context: () => object;
   /** A line could not be written. */
   onError: (error: NodeJS.ErrnoException) => void;

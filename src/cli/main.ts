@@ -22,7 +22,7 @@ import { parseParts, start } from './start';
 import { StartError } from './startError';
 import { syncCommands } from './syncCommands';
 
-// The only place that looks at the process: everything else is handed what it needs.
+// The only place that reads process.env: everything else gets what it needs as arguments.
 const environment = { ...process.env };
 
 // The SDK's core would have a thread for each processor. One serves more syncs than Node's own, costs less, and lets the
@@ -112,13 +112,13 @@ program.addCommand(checkCommand(environment));
 for (const command of [...dataDirCommands(environment), ...syncCommands(environment)])
   program.addCommand(command);
 
-// Whoever reads may stop early, as "| head" does. A service has servers to stop first, and does that itself.
+// A reader may stop early, as "| head" does. A service handles that itself, as it has servers to stop first.
 for (const output of [process.stdout, process.stderr]) {
   output.on('error', (error: Error) => isService || process.exit(hasNoReader(error) ? 0 : 1));
 }
 
 program.parseAsync().catch((error: unknown) => {
-  const isOfTheSystem = /^E[A-Z]+$/.test(String((error as NodeJS.ErrnoException).code)); // a file that cannot be written, say
+  const isOfTheSystem = /^E[A-Z]+$/.test(String((error as NodeJS.ErrnoException).code)); // e.g. a file that cannot be written
   const isExpected = [
     ConfigError,
     LocalServerError,

@@ -105,7 +105,7 @@ export async function startProvisioning(
   if (!parts.includes('api')) return { apiUrl: null, adminUrl: null, workerUrl, uiUrl, auditReader: null };
 
   const keys = config.subscriptionPortalUrl === null ? openSigningKeys(config.dataDir) : null;
-  await keys?.(); // a damaged file is better found now
+  await keys?.(); // finds a damaged file at the start
   const linkTo = (workflowId: string, runId: string) => runUrl(uiUrl, temporal.namespace, workflowId, runId);
   const base = { log, metrics };
   const audit = auditReader && { pool, schema, reader: auditReader, runUrl: linkTo };
@@ -121,7 +121,7 @@ export async function startProvisioning(
     runUrl: linkTo,
     ...(keys && { issuer: createIssuerRouter(keys, () => url) }),
   });
-  // Before the endpoint's port, so that it is there for as long as that one.
+  // Opened before the endpoint's port and closed after it.
   const admin =
     config.adminPort === null
       ? null
@@ -146,7 +146,7 @@ function usageOf(config: Config, parts: readonly Part[], auditReader: AuditReade
 
 const LOOPBACK = '127.0.0.1';
 
-/** Installs Temporal's SDK. It serves its own metrics on a free port of the loopback; ours hand them on. */
+/** Installs Temporal's SDK. It serves its own metrics on a free loopback port; `/-/metrics` passes them on. */
 async function installMeasuredRuntime(log: Logger, metrics: Metrics): Promise<void> {
   const address = await startOnFreePorts([0], LOOPBACK, ([port]) => {
     const free = `${LOOPBACK}:${port}`;
@@ -156,7 +156,7 @@ async function installMeasuredRuntime(log: Logger, metrics: Metrics): Promise<vo
   metrics.others.push(() =>
     fetch(`http://${address}/metrics`, { signal: AbortSignal.timeout(2_000) }).then(
       (answer) => answer.text(),
-      () => '', // ours are worth more than nothing
+      () => '', // without them, ours are still served
     ),
   );
 }

@@ -1,6 +1,6 @@
 import type { Cleanups } from './ending';
 import { startCustomersDotPart } from './customersDotPart';
-import { openDataDir, takeTurn } from './dataDir';
+import { openDataDir, register } from './dataDir';
 import { openServers } from './localServers';
 import type { ServiceOptions } from './parts';
 import { startProvisioning, type Provisioning } from './provisioningParts';
@@ -33,10 +33,10 @@ export async function startService(options: ServiceOptions, cleanups: Cleanups):
   try {
     await openDataDir(config.dataDir);
     cleanups.add(() => withdrawRuntime(config.dataDir));
-    const came = await takeTurn(config, parts, onProgress);
+    const registeredAt = await register(config, parts, onProgress);
     log.info({ parts }, 'starting');
     const publish = (runtime: Runtime) =>
-      publishRuntime(config.dataDir, { parts: [...parts], came, runtime });
+      publishRuntime(config.dataDir, { parts: [...parts], registeredAt, runtime });
     const servers = await openServers(options, cleanups);
     const provisioning =
       parts.includes('api') || parts.includes('worker')

@@ -5,11 +5,11 @@ export type Colour = 'red' | 'green' | 'yellow' | 'dim' | 'bold';
 export interface Terminal {
   /** A line of the result, to standard output. */
   print(line: string): void;
-  /** A line about what is going on, to standard error. */
+  /** A line about progress, to standard error. */
   progress(line: string): void;
   /** Whether the result may have colours. */
   isColoured: boolean;
-  /** How many characters fit into a line of the result; null: it is no terminal that reads it. */
+  /** How many characters fit into a line of the result; null: the output is no terminal. */
   width: number | null;
 }
 
@@ -25,7 +25,7 @@ export function processTerminal(environment: NodeJS.ProcessEnv): Terminal {
 
 const CODES: Record<Colour, number> = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 };
 
-/** Text for one line of a terminal: what a server or a file says must not move the cursor. */
+/** Text for one line of a terminal: text of a server or a file must not move the cursor. */
 export function oneLine(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
 }

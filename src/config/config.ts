@@ -76,7 +76,7 @@ type Settings = { [Name in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[Na
 export interface Config extends Omit<Settings, 'auditUser' | 'auditPassword' | 'temporalAddress'> {
   /** Null: the local dev server. */
   temporal: { connectionOptions: NativeConnectionOptions; namespace: string } | null;
-  /** Who may read the audit pages; null: nobody, or on the embedded database a user that is made once. */
+  /** Who may read the audit pages; null: nobody, or on the embedded database a generated user. */
   audit: { user: string; password: string } | null;
   /** Absolute path of the folder where a fetched `temporal` CLI is kept. */
   cacheDir: string;
@@ -125,8 +125,8 @@ export function defaultDataDir(cwd = process.cwd()): string {
 }
 
 /**
- * node-postgres would look at PGSSLMODE for every connection, and the embedded server has no TLS. It is meant for the
- * servers that are configured, so it becomes a part of their URLs.
+ * node-postgres would apply PGSSLMODE to every connection, but the embedded server has no TLS. So it becomes a part of the
+ * configured servers' URLs.
  */
 function withSslMode(value: string | null, sslMode: string | undefined): string | null {
   if (value === null) return null;

@@ -39,9 +39,9 @@ export class SigningKeysDamaged extends Error {
 }
 
 /**
- * Loads the keys from `<dataDir>/oidc/signing-keys.json`; at the first start makes them (RSA 2048) and stores them
- * there, readable by the owner only: the one that signs, and the one of the first rotation, so that every API knows that
- * one by then. Processes that start at once end with the same keys.
+ * Loads the keys from `<dataDir>/oidc/signing-keys.json`; at the first start creates them (RSA 2048) there, readable by the
+ * owner only: the one that signs, and that of the first rotation, so that every API knows it by then. Processes that start
+ * at once get the same keys.
  *
  * @throws {SigningKeysDamaged} the file is there but does not hold working keys; it is left as it is
  */
@@ -50,9 +50,9 @@ export async function loadSigningKeys(dataDir: string): Promise<SigningKeys> {
 }
 
 /**
- * Opens the keys for a process that lives on. Each call of the result reads the file again, which costs next to
- * nothing while it is unchanged: so a rotation by another process counts from the next token and the next request.
- * The result throws what loadSigningKeys throws.
+ * Opens the keys for a long-running process. Each call of the result reads the file again, which is cheap while it is
+ * unchanged: so a rotation by another process takes effect with the next token and the next request.
+ * @throws what loadSigningKeys throws
  */
 export function openSigningKeys(dataDir: string): () => Promise<SigningKeys> {
   let last: { text: string; keys: Promise<SigningKeys> } | undefined;
@@ -64,8 +64,8 @@ export function openSigningKeys(dataDir: string): () => Promise<SigningKeys> {
 }
 
 /**
- * When the key that signs now began to: milliseconds since the epoch. A key that no rotation brought signs since its file
- * was made.
+ * Since when the current key signs: milliseconds since the epoch. Before the first rotation that is when its file was
+ * created.
  */
 export async function signingSince(dataDir: string): Promise<number> {
   const file = keyFileIn(dataDir);

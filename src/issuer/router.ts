@@ -8,8 +8,8 @@ export interface IssuerRouterOptions {
 
 /**
  * Serves what the portal serves: its discovery document and public keys (contract 1.2). `issuer` returns the
- * address this router is reached at; it is asked on each request, since the port may be known only after
- * listening. `keys` is asked on each request, too: they may have been rotated (`openSigningKeys`).
+ * address of this router. It is called on each request, as the port may be known only after listening; so is `keys`, as
+ * keys rotate (`openSigningKeys`).
  */
 export function createIssuerRouter(
   keys: () => Promise<SigningKeys>,
@@ -23,7 +23,7 @@ export function createIssuerRouter(
     const base = issuer().replace(/\/+$/, '');
     response.json({
       issuer: issuer(),
-      // Required by OpenID Connect Discovery 1.0, and clients insist on it. Nobody logs in here: there is no such page.
+      // Required by OpenID Connect Discovery 1.0, and clients insist on it; there is no such page.
       authorization_endpoint: `${base}/oauth/authorize`,
       jwks_uri: `${base}/oauth/discovery/keys`,
       response_types_supported: ['id_token'],

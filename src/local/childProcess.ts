@@ -49,7 +49,7 @@ export function startChild(options: ChildOptions): Child {
   writePidFile(pidFile, pid);
 
   const log = logFile === undefined ? null : createWriteStream(logFile, { flags: 'a' });
-  log?.on('error', () => {}); // a full disk must not end the service for the sake of a child's log
+  log?.on('error', () => {}); // a full disk must not end the service
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -106,7 +106,7 @@ interface Recorded {
 
 /**
  * Records that this process runs child `pid`. Synchronous, so that it can follow the start in the same tick: a
- * kill -9 between the two would leave a child that nobody finds again.
+ * kill -9 between the two would leave a child that no later start finds.
  */
 export function writePidFile(file: string, pid: number): void {
   const recorded: Recorded = { pid, began: processInfo(pid)?.began ?? '', ownerPid: process.pid };
@@ -115,8 +115,8 @@ export function writePidFile(file: string, pid: number): void {
 
 /**
  * Stops the child that a killed predecessor of this process left running, if there is one, and removes the pid
- * file. Another program that has got its pid by now is not touched. A child whose parent still lives is no orphan:
- * throws local_data_in_use.
+ * file. A later program with the same pid is left alone.
+ * @throws LocalServerError local_data_in_use when the child's parent still lives
  */
 export async function stopOrphan(file: string, signals: StopSignals): Promise<void> {
   const recorded = await readPidFile(file);
@@ -124,7 +124,7 @@ export async function stopOrphan(file: string, signals: StopSignals): Promise<vo
   const { pid, began, ownerPid } = recorded;
   const isStillThere = () => processInfo(pid)?.began === began;
   if (isStillThere()) {
-    // An orphan gets a new parent, so this needs no look at the owner, whose pid may be in use again.
+    // An orphan has a new parent. The recorded owner says nothing: its pid may be in use again.
     if (processInfo(pid)?.parentPid === ownerPid) {
       throw new LocalServerError(
         'local_data_in_use',
@@ -142,7 +142,7 @@ async function readPidFile(file: string): Promise<Recorded | null> {
     if (typeof pid !== 'number' || !began || typeof ownerPid !== 'number') return null;
     return { pid, began, ownerPid };
   } catch {
-    return null; // there is none, or it is cut off
+    return null; // missing or truncated
   }
 }
 
@@ -156,8 +156,8 @@ async function goneWithin(isStillThere: () => boolean, ms: number): Promise<bool
 }
 
 /**
- * Sends the signals until `gone(ms)`, which waits at most that long for the end, says that the process has ended.
- * Then SIGKILL to its whole process group (it must be the leader of one), so that no child of it stays behind.
+ * Sends the signals until `gone(ms)`, which waits at most that long, reports the end of the process. Then sends SIGKILL
+ * to its process group, whose leader it must be, so that no child of it stays behind.
  */
 async function endProcess(
   pid: number,

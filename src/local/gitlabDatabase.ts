@@ -19,7 +19,7 @@ export interface TableFacts {
 /** The same place seen from src/local (tests) and dist/local (compiled). */
 const SQL_DIRECTORY = path.join(__dirname, '../../sql/gitlab');
 
-/** What another process does here takes a second. */
+/** Another process holds the lock for about a second. */
 const LOCK_TIMEOUT_MS = 30_000;
 
 /** Any number: it only has to be the same in every process that prepares the database. */

@@ -80,7 +80,7 @@ function settingFlags(port: number, extra: Record<string, string>): string[] {
   const settings = {
     listen_addresses: HOST,
     port: String(port),
-    // Its directory may not exist or not be writable; nobody connects that way.
+    // None: its directory may not exist or not be writable.
     unix_socket_directories: '',
     timezone: 'UTC',
     log_timezone: 'UTC',
@@ -91,8 +91,8 @@ function settingFlags(port: number, extra: Record<string, string>): string[] {
 
 /**
  * PostgreSQL does not start while the pid in its lock file belongs to a live process of the same user. After a restart that
- * is easily another program, another PostgreSQL even; a server of this folder works in it. A lock with the pid of its own
- * parent, which we are, PostgreSQL takes for stale, and still looks whether a backend of the former server lives.
+ * may be any program; a server of this folder has it as its working directory. PostgreSQL considers a lock with the pid of
+ * its parent, which is this process, stale, and still checks whether a backend of the former server lives.
  */
 async function releaseStaleLock(directory: string): Promise<void> {
   const lock = path.join(directory, 'postmaster.pid');
@@ -101,7 +101,7 @@ async function releaseStaleLock(directory: string): Promise<void> {
   await writeFile(lock, text.replace(/^\d*/, String(process.pid)));
 }
 
-/** Asks with our own password, so that another server that took the port meanwhile is not mistaken for ours. */
+/** Connects with our own password, so that another server on the port is not mistaken for ours. */
 async function waitUntilReady(child: Child, url: string): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   let last: unknown;

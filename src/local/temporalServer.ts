@@ -37,7 +37,7 @@ export interface LocalTemporalServer {
 
 const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 60_000;
-/** One that cannot listen has ended by then. */
+/** A server that cannot listen has ended by then. */
 const SURELY_ENDED_MS = 5_000;
 /** The dev server deletes closed workflows after a day, audit trail and all. */
 const RETENTION = '8760h';
@@ -83,7 +83,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
     const [port = 0, uiPort] = ports;
     const child = startChild({
       command: cli,
-      // It makes a URL of the file's name, in which `%`, `#` and `?` mean something: so it works in the file's folder.
+      // It turns the file's name into a URL, where `%`, `#` and `?` have a meaning: so it gets the bare name.
       cwd: path.dirname(dbFile),
       args: [
         ...['server', 'start-dev', '--ip', HOST, '--port', String(port)],
@@ -111,7 +111,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   return { address, uiUrl, ports, pid: child.pid, stop: child.stop };
 }
 
-/** A server that took the port in between would answer, too: ours says that it listens, or is there for a while. */
+/** Another server on the port would answer, too: ours prints that it listens, or has been alive for a while. */
 async function waitUntilServing(child: Child, cli: string, port: number): Promise<void> {
   const [begun, deadline] = [Date.now(), Date.now() + START_TIMEOUT_MS];
   const isOurs = () =>

@@ -9,16 +9,16 @@ export interface WatchedProcessOptions {
   cwd?: string;
   uid?: number;
   gid?: number;
-  /** What its watcher sends it when this process is gone, one after the other; SIGKILL follows the last. */
+  /** What its watcher sends it when this process is gone, one after another; SIGKILL follows the last. */
   signals: readonly NodeJS.Signals[];
 }
 
 export type WatchedProcess = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: number };
 
 /**
- * What /bin/sh does before it becomes the program (`exec`: same pid, same exit code). It leaves a watcher behind, that
- * reads from a pipe whose other end only we have. A line says that the program has ended by itself; the end of the pipe,
- * that we have, however it came about. Twice in the background, so that the program has no child that it knows nothing of.
+ * What /bin/sh runs before it becomes the program (`exec`: same pid, same exit code). It starts a watcher that reads from
+ * a pipe whose other end only this process holds. A line means that the program has ended; the end of the pipe means that
+ * this process has, for whatever reason. Two levels of background, so that the watcher is no child of the program.
  */
 const SCRIPT = `
 program=$$ signals=$1
@@ -42,9 +42,9 @@ exec "$@" 3<&-
 `;
 
 /**
- * Starts a program that ends with this process: even if it is killed, within ten seconds. It gets a process group of its
- * own: a terminal's Ctrl-C reaches us only, and we stop what we started in the right order.
- * A program that cannot be executed ends with exit code 126 or 127, and the shell says why on standard error.
+ * Starts a program that ends within ten seconds after this process, even if that is killed. It gets a process group of its
+ * own: a terminal's Ctrl-C reaches only this process, which stops its servers in the right order. A program that cannot be
+ * executed ends with exit code 126 or 127, and the shell prints why on standard error.
  */
 export function startWatched(
   command: string,
@@ -62,7 +62,7 @@ export function startWatched(
     throw new Error(`cannot start ${command}: the system starts no process with /bin/sh`);
   }
   const watcher = child.stdio[3] as Socket;
-  watcher.on('error', () => undefined); // somebody ended the watcher
+  watcher.on('error', () => undefined); // the watcher was killed
   child.once('exit', () => watcher.end('\n', () => watcher.destroy()));
   return child as unknown as WatchedProcess;
 }
@@ -99,11 +99,11 @@ export async function commandOutput(
   const [stdout, stderr, end] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
   clearTimeout(timer);
   if (end === 'exit code 0') return stdout;
-  const said = stderr
+  const lastLine = stderr
     .trim()
     .split('\n')
     .pop()
-    ?.replace(/^.*: exec: /, ''); // how the shell begins, if it is not found
-  const reason = isLate ? `no answer within ${timeoutMs / 1000} s` : said || end;
+    ?.replace(/^.*: exec: /, ''); // the shell's prefix, if the program is not found
+  const reason = isLate ? `no answer within ${timeoutMs / 1000} s` : lastLine || end;
   throw new CommandFailed(`${command} ${args.slice(0, 3).join(' ')}: ${reason}`, stderr);
 }

@@ -4,10 +4,10 @@ import { STEPS } from '../domain/steps';
 import { checkGauge, memoryLimitGauge, poolGauges, type PoolUse } from './processGauges';
 import { createSli, type Sli } from './sli';
 
-/** What this process counts, for `GET /-/metrics` (Prometheus). Labels hold no ids: those are in the log. */
+/** What this process measures, for `GET /-/metrics` (Prometheus). Labels hold no ids: those are in the log. */
 export interface Metrics {
   registry: Registry;
-  /** Texts of what else measures this process; their names must differ from ours. */
+  /** Metrics of other sources in this process, as text; their names must differ from ours. */
   others: (() => Promise<string>)[];
   /** The parts that this process runs: 1 for each. */
   parts: Gauge<'part'>;
@@ -70,16 +70,16 @@ export function createMetrics(): Metrics {
   checkGauge(registers, checks);
   collectDefaultMetrics({ register: registry });
   memoryLimitGauge(registers);
-  /** @param values every value of each label; null: who counts knows them */
+  /** @param values every value of each label; null: the code that counts knows them */
   const counter = <Label extends string = never>(
     name: string,
     help: string,
     values: Record<Label, readonly string[] | null>,
   ): Counter<Label> => {
     const labelNames = Object.keys(values) as Label[];
-    const made = new Counter<Label>({ name, help, labelNames, registers });
-    for (const labels of combinations(values)) made.inc(labels, 0);
-    return made;
+    const result = new Counter<Label>({ name, help, labelNames, registers });
+    for (const labels of combinations(values)) result.inc(labels, 0);
+    return result;
   };
   const gauge = <Label extends string = never>(
     name: string,
@@ -176,9 +176,9 @@ export function createMetrics(): Metrics {
 function combinations<Label extends string>(
   values: Record<Label, readonly string[] | null>,
 ): Partial<Record<Label, string>>[] {
-  let made: Partial<Record<Label, string>>[] = [{}];
+  let found: Partial<Record<Label, string>>[] = [{}];
   for (const [name, all] of Object.entries(values) as [Label, readonly string[] | null][]) {
-    made = made.flatMap((labels) => (all ?? []).map((value) => ({ ...labels, [name]: value })));
+    found = found.flatMap((labels) => (all ?? []).map((value) => ({ ...labels, [name]: value })));
   }
-  return made;
+  return found;
 }

@@ -2,9 +2,9 @@ import os from 'node:os';
 import v8 from 'node:v8';
 import { Gauge, type Registry } from 'prom-client';
 
-/** What a connection pool tells about itself. */
+/** The state of a connection pool. */
 export interface PoolUse {
-  /** Connections that are open, and those of them that nobody uses. */
+  /** Open connections, and the unused ones of them. */
   totalCount: number;
   idleCount: number;
   /** Work that waits for a connection. */

@@ -17,14 +17,14 @@ const QUICK_S = 5;
 /** Makes the SLI `provision`: the names of GitLab's application SLIs, counted like its `rails_request`. */
 export function createSli(registry: Registry): Sli {
   const counter = (suffix: string, help: string) => {
-    const made = new Counter({
+    const result = new Counter({
       name: `gitlab_sli_provision_${suffix}`,
       help,
       labelNames: Object.keys(LABELS),
       registers: [registry],
     });
-    made.inc(LABELS, 0);
-    return made;
+    result.inc(LABELS, 0);
+    return result;
   };
   const all = counter('total', 'Requests of the endpoint');
   const errors = counter('error_total', 'Requests of the endpoint that were answered 5XX');

@@ -9,7 +9,7 @@ export interface AuditReader {
 }
 
 /**
- * Lets only the reader in, by HTTP Basic (RFC 7617, in UTF-8). What was sent is compared in constant time.
+ * Lets only the reader in, by HTTP Basic (RFC 7617, in UTF-8). Compares in constant time.
  * @throws HttpProblem 401, with the header that makes a browser ask for user and password
  */
 export function requireReader({ user, password }: AuditReader): RequestHandler {
@@ -25,7 +25,7 @@ export function requireReader({ user, password }: AuditReader): RequestHandler {
   };
 }
 
-/** Of one length whatever was sent, so that not even its length can be told from the time. */
+/** Of a fixed length, so that the time of the comparison does not even show the length. */
 function digest(credentials: string | Buffer): Buffer {
   return createHash('sha256').update(credentials).digest();
 }

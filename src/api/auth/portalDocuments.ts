@@ -35,7 +35,7 @@ const keySetSchema = z.object({
   ),
 });
 
-/** A list whose odd entries are ignored, as RFC 7517 section 5 says of keys: a neighbour must not spoil the others. */
+/** A list whose odd entries are ignored, as RFC 7517 section 5 says of keys: an odd key must not spoil the others. */
 function listOf<Entry>(entry: z.ZodType<Entry>) {
   return z.array(z.unknown()).transform((entries) =>
     entries.flatMap((value) => {

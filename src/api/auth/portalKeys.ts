@@ -36,15 +36,15 @@ interface CachedKeySet {
   value: KeySet;
   at: number;
   uri: string;
-  /** Fetches are numbered: times cannot tell which of two came first within a millisecond. */
+  /** Fetches are numbered, as two may begin within one millisecond. */
   fetchNumber: number;
 }
 
 /**
  * Caches discovery for 1 day and the key set for 15 min; failures are not cached (contract 1.2). A `kid` that the
- * cached set lacks refetches it, as often as RefetchPace allows. The portal is said not to have a key only by a fetch
- * that began after the token had come; until the next one that is remembered of one `kid`, so what is remembered does
- * not grow with forged tokens. Each fetch is shared by all who wait for it.
+ * cached set lacks refetches it, as often as RefetchPace allows. Only a fetch that began after the token came in proves
+ * that the portal lacks a key. Until the next one this is remembered of one `kid`, so memory does not grow with forged
+ * tokens. All who wait for a fetch share it.
  */
 export function createPortalKeys({ portalUrl, now, ...settings }: PortalKeysOptions): PortalKeys {
   let discovery: CachedDiscovery | undefined;
@@ -92,7 +92,7 @@ export function createPortalKeys({ portalUrl, now, ...settings }: PortalKeysOpti
     const usable =
       isYounger(keySet, KEY_SET_LIFETIME_MS, now()) && keySet.uri === jwksUri ? keySet : undefined;
     let latest = usable ?? (await keySetFetch.run());
-    // Fetched for this very call: nothing newer is to be had, and a refetch is kept for a real rotation.
+    // Fetched for this very call: there is nothing newer, and a refetch is kept for a real rotation.
     const isUpToDate = () => latest.fetchNumber > begunBefore;
     if (!latest.value.ids.has(kid) && !isUpToDate()) {
       if (keySetFetch.running()) latest = await keySetFetch.run();

@@ -14,7 +14,7 @@ const ALGORITHM = 'RS256';
 const SUBJECT = 'customers-dot-internal-api';
 const AUDIENCE = 'gitlab-subscriptions';
 const MAX_TOKEN_LENGTH = 8 * 1024;
-// How far the clocks of the portal and of this machine may be apart, either way (contract 1.2).
+// How far the clocks of the portal and of this machine may differ (contract 1.2).
 const CLOCK_TOLERANCE_S = 30;
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
@@ -39,9 +39,8 @@ export interface TokenVerifierOptions {
 export type VerifyToken = (token: string | undefined) => Promise<void>;
 
 /**
- * Creates the check of contract 1.2, with its own caches: share one verifier among all requests. What can be
- * told from the token alone (absent, overlong, not a signed JWT, another algorithm, no `kid`) is refused before
- * the portal is asked.
+ * Creates the check of contract 1.2, with its own caches: share one verifier among all requests. A token that is
+ * wrong by itself (absent, overlong, no signed JWT, another algorithm, no `kid`) is refused before the portal is asked.
  */
 export function createTokenVerifier(options: TokenVerifierOptions): VerifyToken {
   const { portalUrl, now = Date.now, fetch = globalThis.fetch, timeoutMs = 5000 } = options;
