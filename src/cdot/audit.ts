@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { isJsonObject } from '../domain/addOnInput';
 import type { AttemptState } from './attempts';
-import { changesBetween, type Change } from './changes';
+import { changesBetween, type AttributeChange } from './changes';
 import { messageOf } from './readAnswer';
 
 /** A sync and its attempts, as `provisioner syncs --json` prints them. Times are ISO 8601, in UTC. */
@@ -12,7 +12,7 @@ export interface AuditedSync {
   attrs_sha256: string;
   created_at: string;
   /** What differs from the namespace's previous sync; null: this is its first. */
-  changes: Change[] | null;
+  changes: AttributeChange[] | null;
   /** False: a newer one of its namespace is sent instead. */
   is_latest: boolean;
   attempts: AuditedAttempt[];

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../domain/canonicalJson';
 
 /** One value that differs between two syncs; `before` or `after` is absent where the value is. */
-export interface Change {
+export interface AttributeChange {
   /** E.g. `base_product.seats` or `add_on_purchases.duo_pro[0].quantity`. */
   path: string;
   before?: unknown;
@@ -9,7 +9,7 @@ export interface Change {
 }
 
 /** What changed from one sync's attributes to the next one's, value by value, in the order of the paths. */
-export function changesBetween(before: unknown, after: unknown): Change[] {
+export function changesBetween(before: unknown, after: unknown): AttributeChange[] {
   const [old, now] = [leaves(before), leaves(after)];
   const paths = [...new Set([...old.keys(), ...now.keys()])].sort();
   return paths.flatMap((path) => {

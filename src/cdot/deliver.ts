@@ -8,7 +8,7 @@ import { retryDelay, type Backoff } from './retryDelay';
 import { enqueue, type Delivery } from './queue';
 import { messageOf } from './readAnswer';
 import { postSync, type Reply, type Sender } from './post';
-import { storeOutcome, type Outcome } from './storeOutcome';
+import { storeOutcome, type AttemptOutcome } from './storeOutcome';
 import type { Sync } from './syncs';
 import { judge, type Verdict } from './verdict';
 
@@ -74,7 +74,7 @@ async function retryIn({ pool, backoff }: Delivering, verdict: Verdict, sync: Sy
   return retryDelay(backoff, (await failuresInARow(pool, sync.id)) + 1, verdict.retryAfterMs);
 }
 
-function endOf(reply: Reply, { state, error }: Verdict, durationMs: number): Outcome {
+function endOf(reply: Reply, { state, error }: Verdict, durationMs: number): AttemptOutcome {
   const isAnswer = reply.kind === 'answer';
   return {
     state,

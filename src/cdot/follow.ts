@@ -5,7 +5,7 @@ import { ANY_WORKER } from './liveness';
 import type { Sync } from './syncs';
 
 /** What happens to a sync while a person waits for it. */
-export type Progress =
+export type SyncProgress =
   /** No worker runs on this database now. */
   | { kind: 'no_worker' }
   /** It has been in the queue for a while. */
@@ -16,7 +16,7 @@ export type Progress =
   | { kind: 'attempt'; attempt: AuditedAttempt };
 
 /** How a request to send a sync ended. */
-export type Outcome =
+export type SyncOutcome =
   | { kind: 'attempt'; attempt: AuditedAttempt }
   /** A newer sync of the namespace was recorded and is sent instead. */
   | { kind: 'overtaken'; by: number };
@@ -32,10 +32,10 @@ export async function followSync(
   pool: Pool,
   sync: Sync,
   isLatest: boolean,
-  onProgress: (progress: Progress) => void,
-): Promise<Outcome> {
+  onProgress: (progress: SyncProgress) => void,
+): Promise<SyncOutcome> {
   const seen = new Set<string>();
-  const report = (key: string, progress: Progress) => {
+  const report = (key: string, progress: SyncProgress) => {
     if (!seen.has(key)) onProgress(progress);
     seen.add(key);
   };

@@ -5,7 +5,7 @@ import type { Metrics } from '../metrics/metrics';
 import { AttemptLost, type AttemptEnd } from './attempts';
 
 /** How an attempt ended, before its next try is planned. */
-export type Outcome = Omit<AttemptEnd, 'retryInMs'>;
+export type AttemptOutcome = Omit<AttemptEnd, 'retryInMs'>;
 
 export interface Storing {
   log: Logger;
@@ -26,8 +26,8 @@ const MAX_DELAY_MS = 5_000;
  */
 export async function storeOutcome<T>(
   { log, metrics, stopping, ids }: Storing,
-  outcome: Outcome,
-  store: (outcome: Outcome) => Promise<T>,
+  outcome: AttemptOutcome,
+  store: (outcome: AttemptOutcome) => Promise<T>,
 ): Promise<T> {
   let storable = outcome;
   for (let failures = 1; ; failures++) {
@@ -49,7 +49,7 @@ export async function storeOutcome<T>(
 }
 
 /** Without anything that the other side wrote. */
-function withoutAnswer(outcome: Outcome, condition = 'refused'): Outcome {
+function withoutAnswer(outcome: AttemptOutcome, condition = 'refused'): AttemptOutcome {
   const { state, httpStatus, durationMs } = outcome;
   const error = `The answer cannot be stored: ${condition}`;
   const nothing = { response: undefined, workflowId: null, runId: null, runUrl: null };

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import type { AuditReader } from '../api/audit/basicAuth';
 import type { Config } from '../config/config';
 import { createOnce } from '../issuer/secretFile';
 import { StartError } from './startError';
 
-/** Who may read the audit pages. */
-export interface AuditReader {
-  user: string;
-  password: string;
+/** Who may read the audit pages, and where the password comes from. */
+export interface KnownReader extends AuditReader {
   /** Where a generated password is kept; null: it is configured. */
   file: string | null;
 }
@@ -21,7 +20,7 @@ export async function openAuditReader({
   audit,
   gitlabDatabaseUrl,
   dataDir,
-}: Config): Promise<AuditReader | null> {
+}: Config): Promise<KnownReader | null> {
   if (audit) return { ...audit, file: null };
   if (gitlabDatabaseUrl !== null) return null;
   const file = path.join(dataDir, 'audit', 'password');

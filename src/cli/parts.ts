@@ -35,9 +35,3 @@ export function usesLocalServers(
   const provisioning = gitlabDatabaseUrl === null || temporal === null;
   return parts.some((part) => (part === 'cdot' ? customersDotDatabaseUrl === null : provisioning));
 }
-
-/** Milliseconds that running requests get when the service is stopped. */
-export function graceMs({ gitlabDatabaseUrl }: Pick<Config, 'gitlabDatabaseUrl'>): number {
-  // Local servers end with the service, and a person who presses Ctrl-C waits. Elsewhere running requests get their time.
-  return gitlabDatabaseUrl === null ? 3_000 : 20_000;
-}

@@ -19,13 +19,13 @@ import { EarlyAnswers } from '../temporal/earlyAnswers';
 import { runUrl } from '../temporal/links';
 import { openRuns, pausedRuns } from '../temporal/openRuns';
 import { SearchAttributes } from '../temporal/searchAttributes';
-import { listen } from './api';
-import { openAuditReader, type AuditReader } from './auditReader';
+import { serve } from './api';
+import { openAuditReader, type KnownReader } from './auditReader';
 import type { Cleanups } from './ending';
 import type { Servers } from './localServers';
 import { openSchemaCheck } from './gitlabSchemaCheck';
 import { requireOwnSessions } from './databases';
-import { graceMs, type Part, type ServiceOptions } from './parts';
+import type { Part, ServiceOptions } from './parts';
 import { explain } from './startError';
 import { startWorkerPart } from './workerPart';
 
@@ -40,7 +40,7 @@ export interface Provisioning {
   /** Null: neither part runs. */
   uiUrl: string | null;
   /** Who may read the audit pages; null: they are not served. */
-  auditReader: AuditReader | null;
+  auditReader: KnownReader | null;
 }
 
 /** Starts the parts `api` and `worker`, on GitLab's database and Temporal. */
@@ -110,7 +110,6 @@ export async function startProvisioning(
   const base = { log, metrics };
   const audit = auditReader && { pool, schema, reader: auditReader, runUrl: linkTo };
   const operations = { checks, warnings, stopping, audit };
-  const address = { host: config.host, stopping, onProgress };
   const endpointAt = (url: string): EndpointSide => ({
     pool,
     metrics,
@@ -122,21 +121,19 @@ export async function startProvisioning(
     ...(keys && { issuer: createIssuerRouter(keys, () => url) }),
   });
   // Opened before the endpoint's port and closed after it.
-  const admin =
+  const adminUrl =
     config.adminPort === null
       ? null
-      : await listen({ ...address, name: "the API's admin side", port: config.adminPort }, () =>
+      : await serve(options, { name: "the API's admin side", port: config.adminPort }, cleanups, () =>
           createApp(base, { operations }),
         );
-  if (admin) cleanups.add(() => admin.stop(graceMs(config)));
-  const api = await listen({ ...address, name: 'API', port: config.port }, (url) =>
-    createApp(base, { endpoint: endpointAt(url), ...(!admin && { operations }) }),
+  const apiUrl = await serve(options, { name: 'API', port: config.port }, cleanups, (url) =>
+    createApp(base, { endpoint: endpointAt(url), ...(adminUrl === null && { operations }) }),
   );
-  cleanups.add(() => api.stop(graceMs(config)));
-  return { apiUrl: api.url, adminUrl: admin?.url ?? null, workerUrl, uiUrl, auditReader };
+  return { apiUrl, adminUrl, workerUrl, uiUrl, auditReader };
 }
 
-function usageOf(config: Config, parts: readonly Part[], auditReader: AuditReader | null): Usage {
+function usageOf(config: Config, parts: readonly Part[], auditReader: KnownReader | null): Usage {
   return {
     writes: parts.includes('worker'),
     audits: auditReader !== null,

@@ -1,5 +1,5 @@
 import type { AuditedAttempt, AuditedSync } from '../cdot/audit';
-import type { Change } from '../cdot/changes';
+import type { AttributeChange } from '../cdot/changes';
 import type { RunLink } from './runtimeFile';
 import { fitTable, renderTable, type Cell, type Column } from './table';
 import { oneLine, type Colour, type Terminal } from './terminal';
@@ -104,12 +104,12 @@ function outcome({ message, retry_at }: AuditedAttempt): string {
   return [...(message === null ? [] : [message]), ...retry].join('; ');
 }
 
-function changed(changes: Change[] | null): string {
+function changed(changes: AttributeChange[] | null): string {
   if (changes === null) return 'first';
   return oneLine(changes.map(describeChange).join(', '));
 }
 
-function describeChange(change: Change): string {
+function describeChange(change: AttributeChange): string {
   const before = 'before' in change ? JSON.stringify(change.before) : 'unset';
   const after = 'after' in change ? JSON.stringify(change.after) : 'unset';
   return `${change.path} ${before} → ${after}`;

@@ -13,9 +13,9 @@ import type { EarlyAnswers } from '../temporal/earlyAnswers';
 import type { SearchAttributes } from '../temporal/searchAttributes';
 import type { RunningWorker } from '../temporal/worker';
 import { keepWorker } from '../temporal/workerKeeper';
-import { listen } from './api';
+import { serve } from './api';
 import type { Cleanups } from './ending';
-import { graceMs, type ServiceOptions } from './parts';
+import type { ServiceOptions } from './parts';
 
 /** What the parts `api` and `worker` of one process share. */
 export interface Shared {
@@ -34,19 +34,20 @@ export interface Shared {
  * @returns the address of these; null when the API of this process has them
  */
 export async function startWorkerPart(
-  { config, parts, log, logContext, metrics, tracing, stopping, onProgress, onFatal }: ServiceOptions,
+  options: ServiceOptions,
   { pool, schema, temporal, searchAttributes, checks, warnings, earlyAnswers }: Shared,
   cleanups: Cleanups,
 ): Promise<string | null> {
+  const { config, parts, log, logContext, metrics, tracing, stopping, onProgress, onFatal } = options;
   let worker: RunningWorker | null = null;
   checks['worker'] = () =>
     worker?.isRunning() ? Promise.resolve() : Promise.reject(new Error('the worker is not polling'));
   let url: string | null = null;
   if (!parts.includes('api')) {
-    const address = { name: 'the worker', host: config.host, port: config.workerPort, stopping, onProgress };
-    const health = await listen(address, () => createHealthApp({ log, metrics, checks, warnings, stopping }));
-    cleanups.add(() => health.stop(graceMs(config)));
-    url = health.url;
+    const address = { name: 'the worker', port: config.workerPort };
+    url = await serve(options, address, cleanups, () =>
+      createHealthApp({ log, metrics, checks, warnings, stopping }),
+    );
   }
   observeCiResets(metrics, () => pendingCiResets(pool));
   onProgress('starting the worker');

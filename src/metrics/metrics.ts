@@ -5,49 +5,7 @@ import { checkGauge, memoryLimitGauge, poolGauges, type PoolUse } from './proces
 import { createSli, type Sli } from './sli';
 
 /** What this process measures, for `GET /-/metrics` (Prometheus). Labels hold no ids: those are in the log. */
-export interface Metrics {
-  registry: Registry;
-  /** Metrics of other sources in this process, as text; their names must differ from ours. */
-  others: (() => Promise<string>)[];
-  /** The parts that this process runs: 1 for each. */
-  parts: Gauge<'part'>;
-  /** What the process cannot work without, by name; asked when the metrics are read. */
-  checks: Map<string, () => Promise<boolean>>;
-  /** The connection pools of this process by name; looked at when the metrics are read. */
-  pools: Map<string, PoolUse>;
-  /** Requests by method, route and status. */
-  requests: Counter<'method' | 'route' | 'status'>;
-  /** Seconds that requests took. */
-  requestDuration: Histogram<'method' | 'route'>;
-  /** Requests of the endpoint in GitLab's terms. */
-  sli: Sli;
-  /** Tokens that were refused, by reason. */
-  tokenRefusals: Counter<'reason'>;
-  /** Syncs answered, by outcome: `success`, `error` or `skipped`. */
-  syncs: Counter<'outcome'>;
-  /** Sections that an answer reports as `error`. */
-  refusedSections: Counter<'section'>;
-  /** Syncs answered 409: at the `door`, or by their `run`. */
-  superseded: Counter<'at'>;
-  /** Requests that wait: for their `turn` (until their run is started or joined), or for its `result`. */
-  waiters: Gauge<'for'>;
-  /** Seconds that executions of activities took; `result`: `success`, `refused`, `superseded` or `failed`. */
-  stepDuration: Histogram<'step' | 'result'>;
-  /** Executions of activities that failed and are tried again; `reason`: `transient`, `schema` or `bug`. */
-  stepRetries: Counter<'step' | 'reason'>;
-  /** Runs that ended without an outcome (terminated by a person) and were found by the next sync. */
-  unfinishedRuns: Counter;
-  /** Search attributes that Temporal does not have as runs need them. */
-  searchAttributesMissing: Gauge;
-  /** Answers that are no outcome of a sync, by the code that `docs/errors.md` lists. */
-  problems: Counter<'code'>;
-  /** Compensations by step, and whether rows had to be left as they are. */
-  compensations: Counter<'step' | 'result'>;
-  /** Attempts of CustomersDot's side that ended, by state; `given_up`: failed, and not tried again. */
-  attempts: Counter<'state'>;
-  /** Outcomes of attempts that could not be stored at once; `reason`: `transient`, `refused`, `schema` or `bug`. */
-  unstoredOutcomes: Counter<'reason'>;
-}
+export type Metrics = ReturnType<typeof createMetrics>;
 
 // A sync takes some ten milliseconds; a caller waits ten seconds at most.
 const REQUEST_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -60,7 +18,7 @@ const ACTIVITIES = ['admitSync', ...STEPS.flatMap(({ step, undo }) => [step, und
  * Makes the metrics of one process, its own (`process_…`, `nodejs_…`) among them. Counters begin at 0 with every
  * label, as an alert could not see the first increase of a series that was not there before.
  */
-export function createMetrics(): Metrics {
+export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   // The pools first, as the checks use them, too.
@@ -104,9 +62,12 @@ export function createMetrics(): Metrics {
 
   return {
     registry,
-    others: [],
+    /** Metrics of other sources in this process, as text; their names must differ from ours. */
+    others: [] as (() => Promise<string>)[],
     parts: gauge('provisioner_part', 'Parts that the process runs: 1 for each', ['part']),
+    /** What the process cannot work without, by name; asked when the metrics are read. */
     checks,
+    /** The connection pools of this process by name; read when the metrics are. */
     pools,
     requests: counter('provisioner_http_requests_total', 'Requests answered', {
       method: null,
@@ -120,6 +81,7 @@ export function createMetrics(): Metrics {
       buckets: REQUEST_BUCKETS,
       registers,
     }),
+    /** Requests of the endpoint in GitLab's terms. */
     sli: createSli(registry),
     tokenRefusals: counter('provisioner_token_refusals_total', 'Tokens that were refused, by reason', {
       reason: null,
