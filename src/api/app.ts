@@ -2,7 +2,8 @@ import type { Express, RequestHandler, Router } from 'express';
 import { INTERNAL_PATH, provisionPath } from '../wire/endpoint';
 import { answerProblems } from './answerProblems';
 import { auditPages, type AuditPages } from './audit/router';
-import { createBareApp, createHealthApp, type BareDependencies, type HealthDependencies } from './healthApp';
+import { createBareApp, createHealthApp, type BareDependencies } from './healthApp';
+import type { Health } from './health';
 import { measureEndpoint } from './measure';
 import { openApiDocument } from './openApi';
 import { HttpProblem } from './problems';
@@ -17,7 +18,7 @@ export interface EndpointSide extends ProvisionRoute {
 }
 
 /** What operators use: health, metrics and the audit pages. */
-export interface OperationsSide extends Pick<HealthDependencies, 'checks' | 'warnings' | 'stopping'> {
+export interface OperationsSide extends Health {
   /** Null: the pages are not served. */
   audit: AuditPages | null;
 }

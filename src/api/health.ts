@@ -4,12 +4,12 @@ import type { RequestHandler } from 'express';
 /** Something this process cannot work without. Resolves when it is up, rejects when it is not. */
 export type HealthCheck = () => Promise<unknown>;
 
-/** Faults that do not keep the process from working: one line each. Never rejects. */
-export type Warnings = () => Promise<readonly string[]>;
-
-interface Health {
+/** What the health of a process is made of. */
+export interface Health {
+  /** What the process cannot work without, by name. */
   checks: Record<string, HealthCheck>;
-  warnings?: Warnings;
+  /** Faults that do not keep the process from working: one line each. Never rejects. */
+  warnings?: () => Promise<readonly string[]>;
   /** Aborted when the process is to stop. */
   stopping: AbortSignal;
 }

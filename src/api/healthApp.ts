@@ -4,21 +4,12 @@ import helmet from 'helmet';
 import type { Logger } from 'pino';
 import { isCorrelationId } from '../domain/correlationId';
 import type { Metrics } from '../metrics/metrics';
-import { liveness, passes, readiness, type HealthCheck, type Warnings } from './health';
+import { liveness, passes, readiness, type Health } from './health';
 import { requestLog } from './requestLog';
 
 export interface BareDependencies {
   log: Logger;
   metrics: Metrics;
-}
-
-export interface HealthDependencies extends BareDependencies {
-  /** What the process cannot work without. */
-  checks: Record<string, HealthCheck>;
-  /** Faults that do not keep the process from working. */
-  warnings?: Warnings;
-  /** Aborted when the process is to stop. */
-  stopping: AbortSignal;
 }
 
 /** What every port serves: liveness. Its requests have ids, and are logged and counted. */
@@ -30,10 +21,10 @@ export function createBareApp({ log, metrics }: BareDependencies): Express {
 }
 
 /** What every part serves: liveness, readiness and metrics. A part adds its own routes. */
-export function createHealthApp({ log, metrics, checks, warnings, stopping }: HealthDependencies): Express {
-  for (const [name, check] of Object.entries(checks)) metrics.checks.set(name, () => passes(check));
+export function createHealthApp({ log, metrics, ...health }: BareDependencies & Health): Express {
+  for (const [name, check] of Object.entries(health.checks)) metrics.checks.set(name, () => passes(check));
   return createBareApp({ log, metrics })
-    .get('/-/readiness', readiness({ checks, stopping, ...(warnings && { warnings }) }))
+    .get('/-/readiness', readiness(health))
     .get('/-/metrics', metricsRoute(metrics));
 }
 

@@ -63,7 +63,7 @@ export const PROBLEMS = {
 export type ProblemCode = keyof typeof PROBLEMS;
 
 /** Why a request is answered as it is, for its log line: codes, names and texts of ours, never a value. */
-interface Why {
+export interface Why {
   reason?: string;
   dependency?: Dependency;
   /** The parameters that are missing or invalid, of a 400. */

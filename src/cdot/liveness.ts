@@ -7,18 +7,10 @@ import { DELIVER } from './queue';
 const LOCK_CLASS = 507_291;
 
 /** The proof that a worker lives: an advisory lock that PostgreSQL releases when the worker's connection ends. */
-export interface Liveness {
-  /** Takes the lock of a worker. */
-  announce(workerId: string): Promise<void>;
-  /** Checks the connection itself. @throws when it does not answer */
-  check(): Promise<unknown>;
-  /** Resolves when the connection, and so the lock, is lost. */
-  lost: Promise<void>;
-  end(): Promise<void>;
-}
+export type Liveness = Awaited<ReturnType<typeof openLiveness>>;
 
 /** Opens the connection. It needs a session of its own, so no pooler that shares sessions. */
-export async function openLiveness(url: string): Promise<Liveness> {
+export async function openLiveness(url: string) {
   const client = new Client({
     connectionString: url,
     application_name: 'provisioner cdot liveness',
@@ -33,10 +25,13 @@ export async function openLiveness(url: string): Promise<Liveness> {
   await client.connect();
   await client.query(SESSION);
   return {
+    /** Resolves when the connection, and so the lock, is lost. */
     lost,
-    announce: async (workerId) => {
+    /** Takes the lock of a worker. */
+    announce: async (workerId: string) => {
       await client.query('SELECT pg_advisory_lock($1, hashtext($2))', [LOCK_CLASS, workerId]);
     },
+    /** Checks the connection itself. @throws when it does not answer */
     check: () => client.query('SELECT 1'),
     end: () => client.end(),
   };

@@ -18,12 +18,6 @@ export interface QueueWorkerOptions {
   work: (delivery: Delivery, job: Job) => Promise<void>;
 }
 
-/** The background worker of one process. */
-export interface QueueWorker {
-  isRunning(): boolean;
-  stop(): Promise<void>;
-}
-
 const POLL_MS = 1_000;
 const RECLAIM_MS = 2_000;
 // A request that is given up then is sent again, and joins its run.
@@ -35,7 +29,7 @@ const RESTART_MS = 2_000;
  * Starts the background worker. When it loses the connection that proves that it lives, other workers may take its jobs:
  * so it gives up its requests, and restarts under a new id as soon as the database answers.
  */
-export function startQueueWorker(options: QueueWorkerOptions): QueueWorker {
+export function startQueueWorker(options: QueueWorkerOptions) {
   const stopped = new AbortController();
   let isRunning = false;
   const done = (async () => {

@@ -20,7 +20,7 @@ export interface ChildOptions {
   pidFile: string;
   stopSignals: StopSignals;
   /** Everything the child prints is appended here. */
-  logFile?: string;
+  logFile?: string | undefined;
 }
 
 export interface Child {

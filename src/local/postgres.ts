@@ -17,10 +17,10 @@ export interface PostgresOptions {
   port?: number;
   /** Extra server settings, e.g. `{ fsync: 'off' }`. */
   settings?: Record<string, string>;
-  logFile?: string;
+  logFile?: string | undefined;
   onProgress?: (line: string) => void;
   /** Called with a reason when the server ends without `stop` having been called. */
-  onExit?: (reason: string) => void;
+  onExit?: ((reason: string) => void) | undefined;
 }
 
 export interface LocalPostgres {
@@ -65,7 +65,7 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
       cwd: directory,
       pidFile,
       stopSignals: STOP_SIGNALS,
-      ...(options.logFile === undefined ? {} : { logFile: options.logFile }),
+      logFile: options.logFile,
     });
     const url = (database: string) =>
       `postgres://postgres:${password}@${HOST}:${port}/${encodeURIComponent(database)}`;

@@ -18,10 +18,10 @@ export interface TemporalServerOptions {
   /** Created when missing, and given a year of retention. `default` exists anyway. */
   namespaces?: readonly string[];
   logLevel?: 'error' | 'warn' | 'info';
-  logFile?: string;
+  logFile?: string | undefined;
   onProgress?: (line: string) => void;
   /** Called with a reason when the server ends without `stop` having been called. */
-  onExit?: (reason: string) => void;
+  onExit?: ((reason: string) => void) | undefined;
 }
 
 export interface LocalTemporalServer {
@@ -95,7 +95,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
       env: NO_ENV,
       pidFile,
       stopSignals: STOP_SIGNALS,
-      ...(logFile === undefined ? {} : { logFile }),
+      logFile,
     });
     const address = `${HOST}:${port}`;
     await waitUntilServing(child, cli, port);

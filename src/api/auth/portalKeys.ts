@@ -16,16 +16,6 @@ export interface PortalKeysOptions extends FetchSettings {
   now: () => number;
 }
 
-/** The portal's discovery document and keys, cached. Both calls throw HttpProblem 503 while it cannot be had. */
-export interface PortalKeys {
-  discovery(): Promise<Discovery>;
-  /**
-   * The key set that has the key of this `kid`; null: the portal does not have it.
-   * @throws HttpProblem 503: it may be new, as the set must not be fetched again yet
-   */
-  keySetFor(kid: string): Promise<KeySet | null>;
-}
-
 interface CachedDiscovery {
   value: Discovery;
   /** When its fetch began, so that the age is never underestimated. */
@@ -44,9 +34,10 @@ interface CachedKeySet {
  * Caches discovery for 1 day and the key set for 15 min; failures are not cached (contract 1.2). A `kid` that the
  * cached set lacks refetches it, as often as RefetchPace allows. Only a fetch that began after the token came in proves
  * that the portal lacks a key. Until the next one this is remembered of one `kid`, so memory does not grow with forged
- * tokens. All who wait for a fetch share it.
+ * tokens. All who wait for a fetch share it; while there
+ * is no document, they throw HttpProblem 503.
  */
-export function createPortalKeys({ portalUrl, now, ...settings }: PortalKeysOptions): PortalKeys {
+export function createPortalKeys({ portalUrl, now, ...settings }: PortalKeysOptions) {
   let discovery: CachedDiscovery | undefined;
   let keySet: CachedKeySet | undefined;
   let fetchesBegun = 0;
@@ -85,6 +76,10 @@ export function createPortalKeys({ portalUrl, now, ...settings }: PortalKeysOpti
     }
   }
 
+  /**
+   * The key set that has the key of this `kid`; null: the portal does not have it.
+   * @throws HttpProblem 503: it may be new, as the set must not be fetched again yet
+   */
   async function keySetFor(kid: string): Promise<KeySet | null> {
     const begunBefore = fetchesBegun;
     const { jwksUri } = await currentDiscovery();

@@ -6,6 +6,7 @@ import {
   type JWTPayload,
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
+  type ProtectedHeaderParameters,
 } from 'jose';
 import { createPortalKeys } from './portalKeys';
 import { refusalOf, unauthorized } from './refusal';
@@ -76,15 +77,16 @@ function readKid(token: string): string {
   if (token.length > MAX_TOKEN_LENGTH) throw unauthorized('too_long');
   // Also refuses a header that was sent twice, which Node joins with a comma.
   if (!COMPACT_JWS.test(token)) throw unauthorized('malformed');
-  const { alg, kid } = refuseIfItThrows(() => (decodeJwt(token), decodeProtectedHeader(token)));
+  const { alg, kid } = headerOf(token);
   if (alg !== ALGORITHM) throw unauthorized('wrong_algorithm');
   if (typeof kid !== 'string' || kid === '') throw unauthorized('no_kid');
   return kid;
 }
 
-function refuseIfItThrows<T>(decode: () => T): T {
+function headerOf(token: string): ProtectedHeaderParameters {
   try {
-    return decode();
+    decodeJwt(token);
+    return decodeProtectedHeader(token);
   } catch {
     throw unauthorized('malformed');
   }
