@@ -5,7 +5,7 @@ import { readAnswer, type AnswerBody } from './readAnswer';
 import type { Sync } from './syncs';
 
 /** Where the API is, and which issuer of tokens it trusts. */
-export interface ApiAddress {
+interface ApiAddress {
   url: string;
   issuer: string;
 }

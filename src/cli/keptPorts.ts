@@ -14,8 +14,8 @@ const fileIn = (dataDir: string) => path.join(dataDir, 'ports.json');
 
 /** The ports of the last start, which other programs know; the default ones at the first start. */
 export async function keptPorts(dataDir: string): Promise<Ports> {
-  const text = await readFile(fileIn(dataDir), 'utf8').catch(() => '{}');
-  return schema.parse(jsonOf(text));
+  const read = readFile(fileIn(dataDir), 'utf8').then((text) => JSON.parse(text) as unknown);
+  return schema.parse(await read.catch(() => ({}))); // missing or truncated
 }
 
 /** Keeps the current ports, and reports those that differ from before. */
@@ -30,13 +30,4 @@ export async function keepPorts(
     onProgress(`port ${before[name]} is taken: ${NAMES[name]} listens on ${ports[name]} from now on`);
   }
   await writeFile(fileIn(dataDir), `${JSON.stringify({ ...before, ...ports })}\n`);
-}
-
-/** A truncated file counts as empty. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return {};
-  }
 }

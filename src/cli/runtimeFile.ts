@@ -75,21 +75,14 @@ export async function runningProcesses(dataDir: string): Promise<RunningProcess[
     // Ours, or that of a predecessor with the same pid, as in a restarted container: we are about to replace it.
     if (!Number.isInteger(pid) || pid === process.pid) continue;
     const file = path.join(runFolder(dataDir), name);
-    const content = await readRuntimeFile(file);
+    const read = readFile(file, 'utf8').then((text) => fileSchema.parse(JSON.parse(text)));
+    const content = await read.catch(() => null); // it has just ended
     if (content === null) continue;
     const { began, ...own } = content;
     if (processInfo(pid)?.began === began) running.push({ pid, ...own });
     else await rm(file, { force: true });
   }
   return running;
-}
-
-async function readRuntimeFile(file: string): Promise<z.output<typeof fileSchema> | null> {
-  try {
-    return fileSchema.parse(JSON.parse(await readFile(file, 'utf8')));
-  } catch {
-    return null; // it has just ended
-  }
 }
 
 /** The page of a run, or of a workflow's newest run, in the Temporal UI; null: its address is unknown. */

@@ -55,7 +55,7 @@ export function syncCommands(environment: NodeJS.ProcessEnv): Command[] {
     .option('--failed', 'only those whose last attempt failed, partially or as a whole')
     .option('--json', 'as JSON: an array of syncs with their attempts')
     .option('--limit <number>', 'at most so many, the newest ones', wholeNumber, 100)
-    .action(async (namespace: string | undefined, options: SyncsOptions) => {
+    .action(async (namespace: string | undefined, options: { failed?: true; json?: true; limit: number }) => {
       const config = loadConfig(environment);
       const { failed = false, json = false, limit } = options;
       const id = namespace === undefined ? null : await findNamespaceId(config, namespace);
@@ -68,12 +68,6 @@ export function syncCommands(environment: NodeJS.ProcessEnv): Command[] {
     });
 
   return [sync, resyncCommand, syncs];
-}
-
-interface SyncsOptions {
-  failed?: true;
-  json?: true;
-  limit: number;
 }
 
 async function readAttributes(file: string): Promise<Attributes> {

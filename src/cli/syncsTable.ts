@@ -1,5 +1,4 @@
-import type { AuditedAttempt, AuditedSync } from '../cdot/audit';
-import type { AttributeChange } from '../cdot/changes';
+import type { AttributeChange, AuditedAttempt, AuditedSync } from '../cdot/audit';
 import type { RunLink } from './runtimeFile';
 import { fitTable, renderTable, type Cell, type Column } from './table';
 import { oneLine, type Colour, type Terminal } from './terminal';

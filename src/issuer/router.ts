@@ -1,22 +1,17 @@
 import { Router } from 'express';
 import type { SigningKeys } from './keys';
 
-export interface IssuerRouterOptions {
-  /** Milliseconds since the epoch. Default: the system clock. */
-  now?: () => number;
-}
-
 /**
  * Serves what the portal serves: its discovery document and public keys (contract 1.2). `issuer` returns the
  * address of this router. It is called on each request, as the port may be known only after listening; so is `keys`, as
  * keys rotate (`openSigningKeys`).
+ * @param options.now milliseconds since the epoch
  */
 export function createIssuerRouter(
   keys: () => Promise<SigningKeys>,
   issuer: () => string,
-  options: IssuerRouterOptions = {},
+  { now = Date.now }: { now?: () => number } = {},
 ): Router {
-  const { now = Date.now } = options;
   const router = Router();
 
   router.get('/.well-known/openid-configuration', (_request, response) => {

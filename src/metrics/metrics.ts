@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { SECTIONS } from '../domain/sections';
 import { STEPS } from '../domain/steps';
 import { checkGauge, memoryLimitGauge, poolGauges, type PoolUse } from './processGauges';
-import { createSli, type Sli } from './sli';
+import { createSli } from './sli';
 
 /** What this process measures, for `GET /-/metrics` (Prometheus). Labels hold no ids: those are in the log. */
 export type Metrics = ReturnType<typeof createMetrics>;

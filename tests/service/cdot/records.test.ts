@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { changesBetween } from '../../../src/cdot/changes';
+import { changesBetween } from '../../../src/cdot/audit';
 import { recordSync, resync } from '../../../src/cdot/syncs';
 import { createPool } from '../../../src/db/pool';
 import { attrs, CustomersDot } from './support/cdot';
