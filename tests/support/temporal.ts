@@ -16,6 +16,8 @@ export class TemporalProbe {
 
   static in(namespace: string): TemporalProbe {
     const connection = Connection.lazy({ address: testEnvironment().temporalAddress });
+    // Already now, so that no test waits for it; a call reports what is wrong.
+    connection.ensureConnected().catch(() => undefined);
     return new TemporalProbe(connection, new Client({ connection, namespace }));
   }
 
