@@ -6,7 +6,7 @@ import type { Servers } from './servers';
 import { BACKENDS, type Backend } from './temporalServers';
 
 const PRODUCT = [path.join(__dirname, '../dist/cli/main.js'), 'start', '--only', 'api,worker'];
-const PRELOAD = path.join(__dirname, '../dist/temporal/fastSandbox.js');
+const PRELOAD = path.join(__dirname, '../dist/worker/fastSandbox.js');
 const NAIVE = nodeArguments('peers/naive.ts');
 
 /** Arguments of each contender's Node, and the server that it works with beside PostgreSQL; in the order of the table. */

@@ -1,5 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
-import { workflowIdOf } from '../src/domain/syncInput';
+import { workflowIdOf } from '../src/domain/request';
 import type { Contender } from './contenders';
 import { NAMESPACES } from './load/syncs';
 

@@ -5,9 +5,9 @@ import { createActivities, type Activities } from '../../src/activities';
 import { SchemaCache } from '../../src/db/gitlabSchema';
 import { createPool } from '../../src/db/pool';
 import type { Answer } from '../../src/domain/answer';
-import { askedSteps, type StepName } from '../../src/domain/steps';
+import { askedSteps, type StepName } from '../../src/domain/sections';
 import type { StepCall, StepResult, SyncInput } from '../../src/domain/sync';
-import { workflowIdOf } from '../../src/domain/syncInput';
+import { workflowIdOf } from '../../src/domain/request';
 import { createMetrics } from '../../src/metrics/metrics';
 
 // The one place where the bench reaches into the product: its peers do the product's own work on the database, with

@@ -11,9 +11,8 @@ import { requestId } from '../../src/api/healthApp';
 import { requestLog } from '../../src/api/requestLog';
 import { findNamespaceById } from '../../src/db/namespaces';
 import type { Answer } from '../../src/domain/answer';
-import { checkNamespace } from '../../src/domain/namespaceRules';
+import { checkNamespace, parseSyncBody } from '../../src/domain/request';
 import type { SyncInput } from '../../src/domain/sync';
-import { parseSyncBody } from '../../src/domain/syncRequest';
 import { createMetrics } from '../../src/metrics/metrics';
 import { provisionPath } from '../../src/wire/endpoint';
 

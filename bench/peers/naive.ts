@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import { workflowIdOf } from '../../src/domain/syncInput';
+import { workflowIdOf } from '../../src/domain/request';
 import { openActivities, openPool } from './databaseWork';
 import { serve, setting } from './front';
 import type { provisionNaively } from './naiveWorkflow';

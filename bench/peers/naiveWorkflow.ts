@@ -1,8 +1,7 @@
 import { proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { Activities } from '../../src/activities';
-import { answerOf, type Answer } from '../../src/domain/answer';
-import type { SectionEntries } from '../../src/domain/failures';
-import { STEPS } from '../../src/domain/steps';
+import { answerOf, type Answer, type SectionEntries } from '../../src/domain/answer';
+import { STEPS } from '../../src/domain/sections';
 import type { StepResult, SyncInput } from '../../src/domain/sync';
 
 const activities = proxyActivities<Activities>({ startToCloseTimeout: '20s' });

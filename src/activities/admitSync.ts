@@ -1,19 +1,16 @@
-import { Context } from '@temporalio/activity';
-import { admitRun, findEarlierRuns, type RunIdentity } from '../db/fence';
+import { admitRuns, findEarlierRuns, newestSyncId } from '../db/fence';
 import { findSteps, recordSteps, type LedgerEntry } from '../db/ledger';
-import { holdNamespace } from '../db/namespaces';
-import { withTransaction, type Tx } from '../db/pool';
-import { askedSections } from '../domain/askedSections';
-import type { SectionEntries } from '../domain/failures';
-import { checkNamespace } from '../domain/namespaceRules';
-import type { Admission, Opening, StepInput } from '../domain/sync';
-import { invalidRequestFailure } from '../temporal/failures';
-import { checkStillThere } from './applySections';
-import type { ActivityDependencies } from './dependencies';
-import { withSecondTry } from './lostRace';
-import { inputOf, runIdentity } from './runIdentity';
-import { planAhead, type SectionPlans } from './sections';
-import type { SectionContext } from './sections/section';
+import { holdNamespaces } from '../db/namespaces';
+import { withTransaction, type Tx } from '../db/transaction';
+import type { SectionEntries } from '../domain/answer';
+import type { Clock } from '../domain/plan';
+import { checkNamespace } from '../domain/request';
+import { askedSections, type SectionName } from '../domain/sections';
+import type { Admission, AdmittedSync, RunArgument } from '../domain/sync';
+import { invalidRequestFailure } from './failures';
+import { currentAttempt, syncRunOf, type ActivityDependencies, type SyncRun } from './run';
+import { withSecondTry } from './secondTry';
+import { planSections, readSections, type GitlabTablesNow, type PlannedSection } from './sections';
 
 /** The admission's row in the ledger. */
 export const ADMISSION = 'admitSync';
@@ -23,15 +20,18 @@ export const ADMISSION = 'admitSync';
  * every section, so that a refusal names all refused sections and nothing has been written (contract 3 and 5).
  * @throws ApplicationFailure `InvalidRequest` for an input that the endpoint would not have let in
  */
-export async function admitSync(deps: ActivityDependencies, opening: Opening): Promise<Admission> {
-  const input = inputOf(deps, opening);
-  const run = runIdentity(input);
+export async function admitSync(deps: ActivityDependencies, run: RunArgument): Promise<Admission> {
+  const sync = syncRunOf(deps, run);
+  const { identity } = sync;
   // The race is with another attempt of this activity: if that was faster, its result is in the ledger now.
-  return withSecondTry(deps.schema, () =>
+  return withSecondTry(deps.schema, (schema) =>
     withTransaction(deps.pool, async (tx) => {
-      const admitted = await admit(tx, deps, input, run);
-      if (!admitted) return (await findSteps(tx, run, [ADMISSION])).get(ADMISSION)?.result as Admission;
-      tx.withCommit(recordSteps(tx, run, [admitted.entry]));
+      const admitted = await admit(tx, deps, sync, { schema, hasCi: deps.ciResets === null }, []);
+      if (!admitted) {
+        const [steps] = await tx.send(findSteps(identity, [ADMISSION]));
+        return steps.get(ADMISSION)?.result as Admission;
+      }
+      await tx.commit(recordSteps(identity, [admitted.entry]));
       return admitted.admission;
     }),
   );
@@ -42,90 +42,104 @@ interface Admitted {
   admission: Admission;
   /** To be recorded. */
   entry: LedgerEntry;
-  /** For the sections of a step. */
-  context: SectionContext;
-  /** Of the sections that were asked; under `independent` none is planned yet. */
-  plans: SectionPlans;
+  clock: Clock;
+  /** The sections that were read. */
+  planned: PlannedSection[];
 }
 
 /**
- * Admits a run in `tx`.
- * @returns null when the ledger knows the run already
+ * Admits a run in `tx`, in one round trip, and plans its sections: all under `compensate`, else those of the step that
+ * follows.
+ * @param stepSections of that step
+ * @returns null when the ledger knows the run already: then `tx` is to be rolled back
  * @throws ApplicationFailure `InvalidRequest`
  */
 export async function admit(
   tx: Tx,
   deps: ActivityDependencies,
-  input: StepInput,
-  run: RunIdentity,
+  { input, identity }: SyncRun,
+  tables: GitlabTablesNow,
+  stepSections: readonly SectionName[],
 ): Promise<Admitted | null> {
-  const { billableMembers } = deps;
-  const { provision, policy } = input;
-  const schema = await deps.schema.current();
-  const [namespace, { unfinishedRun, memories }, steps] = await Promise.all([
-    holdNamespace(tx, input.namespace_id),
-    findEarlierRuns(tx, run, provision),
-    findSteps(tx, run, null),
-  ]);
+  const ids = [input.namespace_id];
+  const sections = input.policy === 'compensate' ? askedSections(input.provision) : stepSections;
+  const [earlierRuns, fences, namespaces, steps, ...states] = await tx.send(
+    findEarlierRuns([{ runId: identity.runId, input }]),
+    admitRuns([identity]),
+    holdNamespaces(ids),
+    findSteps(identity, null),
+    ...readSections(sections, tables, ids),
+  );
   if (steps.size > 0) return null;
-  const found = checkNamespace(namespace);
+  const found = checkNamespace(namespaces[0] ?? null);
   if (!found.ok) throw invalidRequestFailure(found.refusal);
-  const fence = admitRun(tx, run);
-  const context = {
-    ...{ tx, schema, clock: fence, repeats: memories, namespaceId: run.namespaceId },
-    ...{ hasCi: deps.ciResets === null, billableMembers },
-  };
-  const plans = policy === 'compensate' ? planAhead(askedSections(provision), provision, context) : {};
-  const [{ supersededBy }, entries] = await Promise.all([fence, refusals(plans)]);
-  if (entries) await checkStillThere(tx, run);
-  if (supersededBy === undefined && unfinishedRun !== null) reportUnfinished(deps, run, unfinishedRun);
+  const { unfinishedRun = null, memories = null } = earlierRuns[0] ?? {};
+  const { clock, isAdmitted } = fences[0] as (typeof fences)[0];
+  const admitted = { ...input, memories };
+  const planned = planSections(
+    sections,
+    states.map(([state]) => state),
+    admitted,
+    clock,
+  );
 
-  const common = { input: { ...input, repeats: memories }, unfinishedRun };
-  const admission: Admission =
-    supersededBy !== undefined
-      ? { ...common, outcome: 'superseded', by: supersededBy }
-      : entries
-        ? { ...common, outcome: 'refused', entries }
-        : { ...common, outcome: 'admitted' };
+  const admission: Admission = {
+    ...{ input: admitted, unfinishedRun },
+    ...(isAdmitted ? await judged(tx, planned, admitted) : await superseded(tx, ids)),
+  };
+  if (isAdmitted && unfinishedRun !== null) reportUnfinished(deps, identity, unfinishedRun);
   const entry = {
     step: ADMISSION,
-    attempt: Context.current().info.attempt,
+    attempt: currentAttempt(),
     correlationId: input.correlation_id,
     changes: [],
     result: admission,
     outboxIds: [],
   };
-  return { admission, entry, context, plans };
+  return { admission, entry, clock, planned };
+}
+
+async function superseded(tx: Tx, [id]: string[]): Promise<{ outcome: 'superseded'; by: number }> {
+  const [by] = await tx.send(newestSyncId(id ?? ''));
+  return { outcome: 'superseded', by: by ?? 0 };
+}
+
+async function judged(
+  tx: Tx,
+  planned: readonly PlannedSection[],
+  { policy, namespace_id }: AdmittedSync,
+): Promise<{ outcome: 'admitted' } | { outcome: 'refused'; entries: SectionEntries }> {
+  const isRefused = policy === 'compensate' && planned.some(({ plan }) => plan.messages.length > 0);
+  if (!isRefused) return { outcome: 'admitted' };
+  await checkStillThere(tx, namespace_id);
+  const entries: SectionEntries = Object.fromEntries(
+    planned.map(({ name, plan: { messages } }) => [
+      name,
+      messages.length > 0 ? { status: 'error', message: messages.join(', ') } : { status: 'skipped' },
+    ]),
+  );
+  return { outcome: 'refused', entries };
+}
+
+/**
+ * The rules may have refused a section for what its namespace has become since the transaction looked at it: then that
+ * is the answer. @throws ApplicationFailure `InvalidRequest`
+ */
+export async function checkStillThere(tx: Tx, namespaceId: string): Promise<void> {
+  const [namespaces] = await tx.send(holdNamespaces([namespaceId]));
+  const found = checkNamespace(namespaces[0] ?? null);
+  if (!found.ok) throw invalidRequestFailure(found.refusal);
 }
 
 /** Terminating a run is the one way to skip its compensation: the next sync says so (and converges). */
 function reportUnfinished(
   { log, metrics }: ActivityDependencies,
-  run: RunIdentity,
+  { namespaceId, workflowId, runId }: SyncRun['identity'],
   unfinished: string,
 ): void {
   metrics.unfinishedRuns.inc();
   log.warn(
-    {
-      namespace_id: run.namespaceId,
-      workflow_id: run.workflowId,
-      run_id: run.runId,
-      unfinished_run_id: unfinished,
-    },
-    'the run before ended without an outcome; what its steps did stands until this sync goes over it',
-  );
-}
-
-/** @returns an entry for each planned section (`skipped` where it is fine), or null when all are fine */
-async function refusals(plans: SectionPlans): Promise<SectionEntries | null> {
-  const planned = await Promise.all(
-    Object.entries(plans).map(async ([section, plan]) => ({ section, messages: (await plan).messages })),
-  );
-  if (planned.every(({ messages }) => messages.length === 0)) return null;
-  return Object.fromEntries(
-    planned.map(({ section, messages }) => [
-      section,
-      messages.length > 0 ? { status: 'error', message: messages.join(', ') } : { status: 'skipped' },
-    ]),
+    { namespace_id: namespaceId, workflow_id: workflowId, run_id: runId, unfinished_run_id: unfinished },
+    'the run before ended without an outcome: its changes stay until this sync overwrites them',
   );
 }

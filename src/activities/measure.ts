@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { FAILURE } from '../domain/failures';
+import { FAILURE } from '../domain/answer';
 import type { Metrics } from '../metrics/metrics';
 
 /** Measures every run of an activity, without the time that it waits for others (`sequences.ts`). */

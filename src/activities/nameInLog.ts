@@ -1,7 +1,6 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
-import { isJsonObject } from '../domain/addOnInput';
-import { isCorrelationId } from '../domain/correlationId';
+import { isCorrelationId } from '../domain/ids';
 
 /** What each line says that is logged in the course of some work. */
 export type LogContext = AsyncLocalStorage<Record<string, unknown>>;
@@ -29,14 +28,13 @@ export function nameInLog(context: LogContext): ActivityInterceptorsFactory {
   };
 }
 
-/** Activities are told about their sync in different wrappings. */
-function correlationIdIn(call: unknown): string | undefined {
-  if (!isJsonObject(call)) return undefined;
-  const { correlation_id: id, ...wrapped } = call;
-  if (isCorrelationId(id)) return id;
-  for (const name of ['request', 'input', 'opens']) {
-    const found = correlationIdIn(wrapped[name]);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+function correlationIdIn(run: unknown): string | undefined {
+  const { kind, input, request } = (run ?? {}) as Partial<{
+    kind: unknown;
+    input: unknown;
+    request: unknown;
+  }>;
+  const sync = kind === 'admitted' ? input : request;
+  const { correlation_id: id } = (sync ?? {}) as { correlation_id?: unknown };
+  return isCorrelationId(id) ? id : undefined;
 }

@@ -1,11 +1,10 @@
-import { Context } from '@temporalio/activity';
-import { lockFence, type RunIdentity } from '../db/fence';
+import { lockFence } from '../db/fence';
 import { findSteps, recordSteps, type LedgerEntry, type RecordedStep } from '../db/ledger';
 import { addFollowUps, releaseFollowUps } from '../db/outbox';
-import { withTransaction, type Tx } from '../db/pool';
-import { isAnswer, type DatabaseRefusal, type Opening, type Outcome, type StepInput } from '../domain/sync';
-import type { ActivityDependencies } from './dependencies';
-import { inputOf, runIdentity } from './runIdentity';
+import { mapped, type Statement } from '../db/statement';
+import { withTransaction } from '../db/transaction';
+import { isAnswer, type DatabaseRefusal, type Outcome, type RunArgument } from '../domain/sync';
+import { currentAttempt, syncRunOf, type ActivityDependencies, type SyncRun } from './run';
 
 /** The outcome's row in the ledger: there is one per run, and it decides how the run ends. */
 export const OUTCOME = 'recordOutcome';
@@ -17,22 +16,24 @@ export const OUTCOME = 'recordOutcome';
  */
 export async function recordOutcome(
   deps: ActivityDependencies,
-  of: Opening | StepInput,
+  run: RunArgument,
   outcome: Outcome,
   refusals: DatabaseRefusal[] = [],
 ): Promise<Outcome> {
-  const input = inputOf(deps, of);
-  const run = runIdentity(input);
+  const sync = syncRunOf(deps, run);
+  const { identity } = sync;
   const recorded = await withTransaction(deps.pool, async (tx) => {
-    await lockFence(tx, run); // for the lock only: what is done is recorded, also of an overtaken run
-    const earlier = outcomeIn(await findSteps(tx, run, [OUTCOME]));
+    // For the lock only: what is done is recorded, also of an overtaken run.
+    const [, steps] = await tx.send(lockFence(identity), findSteps(identity, [OUTCOME]));
+    const earlier = outcomeIn(steps);
     if (earlier) return earlier;
-    const entry = await close(tx, run, input, outcome);
+    const { statements, entryOf } = closingOf(sync, outcome.status);
+    await tx.send(...statements);
     const result = refusals.length > 0 ? { ...outcome, refusals } : outcome;
-    tx.withCommit(recordSteps(tx, run, [{ ...entry, result }]));
+    await tx.commit(recordSteps(identity, [{ ...entryOf(outcome), result }]));
     return outcome;
   });
-  if (isAnswer(recorded)) deps.onAnswer(run, recorded);
+  if (isAnswer(recorded)) deps.onAnswer(identity, recorded);
   return recorded;
 }
 
@@ -44,21 +45,32 @@ export function outcomeIn(steps: Map<string, RecordedStep>): Outcome | null {
   return outcome;
 }
 
-/** Closes a run in `tx`, as `recordOutcome` does. @returns what is to be recorded in the ledger */
-export async function close(
-  tx: Tx,
-  run: RunIdentity,
-  { policy, correlation_id, repeats }: StepInput,
-  outcome: Outcome,
-): Promise<LedgerEntry> {
+/** What closes a run. */
+interface Closing {
+  statements: Statement<unknown>[];
+  /** The ledger's row of the outcome, once the statements were sent. */
+  entryOf(outcome: Outcome): LedgerEntry;
+}
+
+/** Releases the follow-up work of a run, and adds that of its outcome. */
+export function closingOf(
+  { input: { policy, correlation_id: correlationId, memories }, identity }: SyncRun,
+  status: Outcome['status'],
+): Closing {
+  const outboxIds: string[] = [];
   // A repeat has no side effects: the first run had them.
   const isReviewFlowDue =
-    repeats === null &&
-    (outcome.status === 'success' || (outcome.status === 'error' && policy === 'independent'));
-  const followUps = isReviewFlowDue
-    ? [{ event: 'enable_code_review_flow', payload: { namespace_id: run.namespaceId } }]
-    : [];
-  const [outboxIds] = await Promise.all([addFollowUps(tx, run, followUps), releaseFollowUps(tx, run)]);
-  const { attempt } = Context.current().info;
-  return { step: OUTCOME, attempt, correlationId: correlation_id, changes: [], result: outcome, outboxIds };
+    memories === null && (status === 'success' || (status === 'error' && policy === 'independent'));
+  const payload = { namespace_id: identity.namespaceId };
+  const add = addFollowUps(identity, [{ event: 'enable_code_review_flow', payload }]);
+  return {
+    statements: [
+      ...(isReviewFlowDue ? [mapped(add, (ids) => outboxIds.push(...ids))] : []),
+      releaseFollowUps(identity),
+    ],
+    entryOf: (result) => ({
+      ...{ step: OUTCOME, attempt: currentAttempt(), correlationId },
+      ...{ changes: [], result, outboxIds },
+    }),
+  };
 }

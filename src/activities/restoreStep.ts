@@ -1,18 +1,17 @@
-import { Context } from '@temporalio/activity';
 import { lockFence } from '../db/fence';
-import { findSteps, recordSteps, recordUndo, type LedgerChange } from '../db/ledger';
-import { deleteFollowUps } from '../db/outbox';
 import type { GitlabSchema } from '../db/gitlabSchema';
-import { withTransaction, type Tx } from '../db/pool';
-import { restoreRow, type RowWriter } from '../db/rows';
+import { findSteps, recordSteps, recordUndo, type RecordedStep } from '../db/ledger';
+import { deleteFollowUps } from '../db/outbox';
+import { restoreRow } from '../db/rows';
 import { databaseFailure } from '../db/sqlState';
-import type { SectionEntries } from '../domain/failures';
-import { sectionsOf, type Step } from '../domain/steps';
-import type { DatabaseRefusal, Opening, StepInput, TooLate, UndoResult } from '../domain/sync';
-import type { ActivityDependencies } from './dependencies';
-import { databaseRefusal, logRefusals } from './databaseRefusal';
+import { composed, nothing } from '../db/statement';
+import { withTransaction, type Tx } from '../db/transaction';
+import { sectionsOf, type Step } from '../domain/sections';
+import type { Change, DatabaseRefusal, RunArgument, TooLate, UndoResult } from '../domain/sync';
 import { OUTCOME, outcomeIn } from './recordOutcome';
-import { inputOf, runIdentity } from './runIdentity';
+import { databaseRefusal, logRefusals } from './refusals';
+import { currentAttempt, syncRunOf, type ActivityDependencies } from './run';
+import { withSecondTry } from './secondTry';
 
 const CHANGED_SINCE = 'Not rolled back: changed since by another writer';
 
@@ -25,57 +24,63 @@ const CHANGED_SINCE = 'Not rolled back: changed since by another writer';
 export async function restoreStep(
   deps: ActivityDependencies,
   definition: Step,
-  of: Opening | StepInput,
+  run: RunArgument,
 ): Promise<UndoResult | TooLate> {
-  const input = inputOf(deps, of);
-  const run = runIdentity(input);
-  const { step } = definition;
+  const { input, identity } = syncRunOf(deps, run);
+  const { step, undo } = definition;
   let isFirst = false;
-  const undo =
-    (schema: GitlabSchema) =>
-    async (tx: Tx): Promise<UndoResult | TooLate> => {
-      const { hasNamespace } = await lockFence(tx, run); // also an overtaken run takes back what it wrote
-      const steps = await findSteps(tx, run, [step, OUTCOME]);
-      const outcome = outcomeIn(steps);
-      if (outcome) return { recorded: outcome };
-      const recorded = steps.get(step);
-      if (recorded?.undoResult) return recorded.undoResult as UndoResult;
+  const restoreIn = async (tx: Tx, schema: GitlabSchema): Promise<UndoResult | TooLate> => {
+    // Also an overtaken run takes back what it wrote.
+    const [hasNamespace, steps] = await tx.send(lockFence(identity), findSteps(identity, [step, OUTCOME]));
+    const outcome = outcomeIn(steps);
+    if (outcome) return { kind: 'too_late', recorded: outcome };
+    const recorded = steps.get(step);
+    if (recorded?.undoResult) return recorded.undoResult as UndoResult;
 
-      const result: UndoResult = { entries: {}, restored: [], kept: [] };
-      const refusals: DatabaseRefusal[] = [];
-      if (!recorded) {
-        const { attempt } = Context.current().info;
-        const correlationId = input.correlation_id;
-        await recordSteps(tx, run, [
-          { step, attempt, correlationId, changes: [], result: null, outboxIds: [] },
-        ]);
-      } else {
-        const entries: SectionEntries = Object.fromEntries(
-          sectionsOf(definition, input.provision).map((name) => [name, { status: 'rolled_back' }]),
-        );
-        for (const change of recorded.changes.toReversed()) {
-          const { table, key } = change.after;
-          const row = await restore({ tx, schema }, change, hasNamespace);
-          if (row.kind === 'restored') result.restored.push({ table, key });
-          if (row.kind !== 'kept') continue;
-          result.kept.push({ table, key });
-          refusals.push(...row.refusals);
-          entries[change.section] = { status: 'error', message: row.message };
-        }
-        result.entries = entries;
-        if (refusals.length > 0) result.refusals = refusals;
-        await deleteFollowUps(tx, recorded.outboxIds);
-      }
-      await recordUndo(tx, run, step, result);
-      isFirst = true;
-      return result;
-    };
-  const undone = await deps.schema.use((schema) => withTransaction(deps.pool, undo(schema)));
-  if (isFirst && 'kept' in undone) {
+    const result = recorded
+      ? await restoreRows(tx, schema, recorded, hasNamespace)
+      : { entries: {}, restored: [], kept: [] };
+    const names = recorded ? sectionsOf(definition, input.provision) : [];
+    const rolledBack = Object.fromEntries(names.map((name) => [name, { status: 'rolled_back' as const }]));
+    const undone: UndoResult = { kind: 'undone', ...result, entries: { ...rolledBack, ...result.entries } };
+    const marks = { attempt: currentAttempt(), correlationId: input.correlation_id };
+    await tx.commit(
+      ...(recorded
+        ? [deleteFollowUps(recorded.outboxIds)]
+        : [recordSteps(identity, [{ step, ...marks, changes: [], result: null, outboxIds: [] }])]),
+      recordUndo(identity, step, undone),
+    );
+    isFirst = true;
+    return undone;
+  };
+  const undone = await withSecondTry(deps.schema, (schema) =>
+    withTransaction(deps.pool, (tx) => restoreIn(tx, schema)),
+  );
+  if (isFirst && undone.kind === 'undone') {
     deps.metrics.compensations.inc({ step, result: undone.kept.length > 0 ? 'kept' : 'restored' });
-    logRefusals(deps.log, definition.undo, undone.refusals ?? []);
+    logRefusals(deps.log, undo, undone.refusals ?? []);
   }
   return undone;
+}
+
+async function restoreRows(
+  tx: Tx,
+  schema: GitlabSchema,
+  { changes }: RecordedStep,
+  hasNamespace: boolean,
+): Promise<Omit<UndoResult, 'kind'>> {
+  const result: Omit<UndoResult, 'kind'> = { entries: {}, restored: [], kept: [] };
+  const refusals: DatabaseRefusal[] = [];
+  for (const change of changes.toReversed()) {
+    const { table, key, section } = change;
+    const row = await restore(tx, schema, change, hasNamespace);
+    if (row.kind === 'restored') result.restored.push({ table, key });
+    if (row.kind !== 'kept') continue;
+    result.kept.push({ table, key });
+    refusals.push(...row.refusals);
+    result.entries[section] = { status: 'error', message: row.message };
+  }
+  return { ...result, ...(refusals.length > 0 && { refusals }) };
 }
 
 /** What became of one row. */
@@ -85,11 +90,18 @@ type RestoredRow =
   | { kind: 'gone' }
   | { kind: 'kept'; message: string; refusals: DatabaseRefusal[] };
 
-async function restore(writer: RowWriter, change: LedgerChange, hasNamespace: boolean): Promise<RestoredRow> {
-  const { tx } = writer;
-  await tx.query('SAVEPOINT row');
+const SAVEPOINT = composed('SAVEPOINT row', [], nothing);
+const ROLLBACK_TO_SAVEPOINT = composed('ROLLBACK TO SAVEPOINT row', [], nothing);
+
+async function restore(
+  tx: Tx,
+  schema: GitlabSchema,
+  change: Change,
+  hasNamespace: boolean,
+): Promise<RestoredRow> {
+  await tx.send(SAVEPOINT);
   try {
-    const found = await restoreRow(writer, change);
+    const found = await restoreRow(tx, schema, change);
     if (found === 'changed' || (found === 'gone' && hasNamespace)) {
       return { kind: 'kept', message: CHANGED_SINCE, refusals: [] };
     }
@@ -98,12 +110,12 @@ async function restore(writer: RowWriter, change: LedgerChange, hasNamespace: bo
     // A trigger, or what other writers have made of the tables since: it would be refused again.
     const failure = databaseFailure(error);
     if (failure?.class !== 'refused') throw error;
-    await tx.query('ROLLBACK TO SAVEPOINT row');
-    const { table } = change.after;
+    await tx.send(ROLLBACK_TO_SAVEPOINT);
+    const { table, section } = change;
     return {
       kind: 'kept',
       message: `Not rolled back: refused by the database (${failure.condition}, ${table})`,
-      refusals: [databaseRefusal(change.section, { ...failure, table })],
+      refusals: [databaseRefusal(section, { ...failure, table })],
     };
   }
 }

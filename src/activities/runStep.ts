@@ -1,23 +1,19 @@
-import { Context } from '@temporalio/activity';
-import { withTransaction, type Tx } from '../db/pool';
-import { passFence } from '../db/fence';
-import { findSteps, recordSteps, type LedgerChange, type LedgerEntry, type RecordedStep } from '../db/ledger';
+import { takeFences } from '../db/fence';
+import { findSteps, recordSteps, type LedgerEntry, type RecordedStep } from '../db/ledger';
 import { databaseFailure } from '../db/sqlState';
-import { answerOf, supersededAnswer, type Answer } from '../domain/answer';
-import type { SectionEntries } from '../domain/failures';
-import { isLastStep, sectionsOf, type Step } from '../domain/steps';
-import type { Admission, Change, Memories, StepCall, StepInput, StepResult } from '../domain/sync';
-import { checkNamespace } from '../domain/namespaceRules';
-import { invalidRequestFailure, supersededFailure, validationFailure } from '../temporal/failures';
-import { admit, ADMISSION } from './admitSync';
-import { applySections, StepRefused } from './applySections';
-import { couldNotBeSaved, databaseRefusal, logRefusals } from './databaseRefusal';
-import type { ActivityDependencies } from './dependencies';
-import { withSecondTry } from './lostRace';
-import { close, OUTCOME, outcomeIn } from './recordOutcome';
-import { inputOf, runIdentity } from './runIdentity';
-import { planAhead, type SectionPlans } from './sections';
-import type { SectionContext } from './sections/section';
+import { withTransaction, type Tx } from '../db/transaction';
+import { answerOf, supersededAnswer, type Answer, type SectionEntries } from '../domain/answer';
+import { checkNamespace } from '../domain/request';
+import { sectionsOf, type Step } from '../domain/sections';
+import type { Admission, Memories, RunArgument, StepResult } from '../domain/sync';
+import { admit, ADMISSION, checkStillThere } from './admitSync';
+import { invalidRequestFailure, supersededFailure, validationFailure } from './failures';
+import { closingOf, OUTCOME, outcomeIn } from './recordOutcome';
+import { couldNotBeSaved, databaseRefusal, logRefusals, StepRefused } from './refusals';
+import { currentAttempt, syncRunOf, type ActivityDependencies, type SyncRun } from './run';
+import { withSecondTry } from './secondTry';
+import { planSections, readSections, type GitlabTablesNow, type PlannedSection } from './sections';
+import { writeSections, type Writing } from './writeSections';
 
 /** The ledger's row of a step that took effect. */
 type Recorded = Pick<StepResult, 'entries' | 'attempt' | 'refusals'> & {
@@ -26,24 +22,36 @@ type Recorded = Pick<StepResult, 'entries' | 'attempt' | 'refusals'> & {
 };
 
 /**
- * Runs one step: one transaction that passes the fence, writes the step's sections and records it in the ledger
- * (contract 3 and 5); where the call says so, the sync is admitted before and its outcome recorded after the step.
+ * Runs one step: one transaction that takes the fence, writes the step's sections and records it in the ledger (contract
+ * 3 and 5). The first step of a run that is still unchecked admits it, too.
  * Run again in the same run it changes nothing and returns the first result.
+ * @param before what became of the sections before, where this is the last step and also records the outcome; else null
  * @throws ApplicationFailure: `ValidationError` with the entries of the step's sections, `Superseded`,
  *   `InvalidRequest`; nothing has been done then, nor has the sync been admitted
  */
-export async function runStep(deps: ActivityDependencies, step: Step, call: StepCall): Promise<StepResult> {
-  const input = inputOf(deps, 'opens' in call ? call.opens : call.input);
+export async function runStep(
+  deps: ActivityDependencies,
+  step: Step,
+  run: RunArgument,
+  before: SectionEntries | null,
+): Promise<StepResult> {
+  const sync = syncRunOf(deps, run);
   try {
-    const result = await withSecondTry(deps.schema, (isLastTry) =>
-      withTransaction(deps.pool, (tx) => stepTransaction(tx, { ...deps, step, input, call, isLastTry })),
-    );
+    const result = await withSecondTry(deps.schema, async (schema, isLastTry) => {
+      const attempt: Attempt = {
+        ...{ deps, step, sync, before, isLastTry, schema },
+        hasCi: deps.ciResets === null,
+      };
+      if (run.kind === 'admitted') return transaction(attempt, goOn);
+      const opened = await transaction(attempt, openRun);
+      return opened ?? transaction(attempt, goOnOpened);
+    });
     if (result.changes.some(({ section }) => section === 'compute_minutes')) deps.ciResets?.kick();
-    if (result.answer) deps.onAnswer(runIdentity(input), result.answer);
+    if (result.answer) deps.onAnswer(sync.identity, result.answer);
     logRefusals(deps.log, step.step, result.refusals ?? []);
     return result;
   } catch (error) {
-    const refused = error instanceof StepRefused ? error : refusedAtCommit(error, step, input);
+    const refused = error instanceof StepRefused ? error : refusedAtCommit(error, step, sync);
     if (!refused) throw error;
     logRefusals(deps.log, step.step, refused.refusals);
     throw validationFailure(refused.entries, refused.refusals);
@@ -51,7 +59,7 @@ export async function runStep(deps: ActivityDependencies, step: Step, call: Step
 }
 
 /** Refused by a deferred constraint: which of the step's sections it meant cannot be told. */
-function refusedAtCommit(error: unknown, step: Step, input: StepInput): StepRefused | null {
+function refusedAtCommit(error: unknown, step: Step, { input }: SyncRun): StepRefused | null {
   const failure = databaseFailure(error);
   if (failure?.class !== 'refused') return null;
   const refusals = sectionsOf(step, input.provision).map((name) => databaseRefusal(name, failure));
@@ -62,115 +70,115 @@ function refusedAtCommit(error: unknown, step: Step, input: StepInput): StepRefu
   return new StepRefused(entries, refusals);
 }
 
-/** What the transaction of one attempt is about. */
-interface Attempt extends ActivityDependencies {
+/** What one attempt of a step is about. */
+interface Attempt extends GitlabTablesNow {
+  deps: ActivityDependencies;
   step: Step;
-  input: StepInput;
-  call: StepCall;
+  sync: SyncRun;
+  before: SectionEntries | null;
   isLastTry: boolean;
 }
 
-async function stepTransaction(tx: Tx, attempt: Attempt): Promise<StepResult> {
-  const { step, input, call, billableMembers } = attempt;
-  const run = runIdentity(input);
-  if ('opens' in call) {
-    const opened = await openRun(tx, attempt);
-    if (opened) return opened;
-  }
-
-  const schema = await attempt.schema.current();
-  const fence = passFence(tx, run);
-  const context = {
-    ...{ tx, schema, clock: fence, repeats: input.repeats, namespaceId: run.namespaceId },
-    ...{ hasCi: attempt.ciResets === null, billableMembers },
-  };
-  const plans = planAhead(sectionsOf(step, input.provision), input.provision, context);
-  const [{ overtakenBy, namespace }, recorded] = await Promise.all([
-    fence,
-    findSteps(tx, run, [step.step, OUTCOME, ...('opens' in call ? [ADMISSION] : [])]),
-  ]);
-  const own = recorded.get(step.step);
-  // An undone step must stay undone: this is an attempt that the workflow gave up on.
-  if (own?.undoResult) throw supersededFailure(null);
-  if (own || recorded.has(OUTCOME)) return firstResult(call, recorded, own);
-  if (overtakenBy !== undefined) throw supersededFailure(overtakenBy);
-  const found = checkNamespace(namespace);
-  if (!found.ok) throw invalidRequestFailure(found.refusal);
-  return applyStep(context, attempt, [], plans);
+function transaction<T>(attempt: Attempt, work: (tx: Tx, attempt: Attempt) => Promise<T>): Promise<T> {
+  return withTransaction(attempt.deps.pool, (tx) => work(tx, attempt));
 }
 
-/** @returns null when an earlier attempt has opened the run */
+/** The first step: admits the run and applies the step. @returns null when an earlier attempt has admitted it */
 async function openRun(tx: Tx, attempt: Attempt): Promise<StepResult | null> {
-  const { input } = attempt;
-  const run = runIdentity(input);
-  const admitted = await admit(tx, attempt, input, run);
+  const { deps, step, sync } = attempt;
+  const own = sectionsOf(step, sync.input.provision);
+  const admitted = await admit(tx, deps, sync, attempt, own);
   if (!admitted) return null;
-  const { admission, entry, context, plans } = admitted;
+  const { admission, entry, clock, planned } = admitted;
+  const opened = { ...sync, input: admission.input };
   if (admission.outcome === 'admitted') {
-    const opened = { ...attempt, input: admission.input };
-    return { ...(await applyStep(context, opened, [entry], plans)), admission };
+    const sections = planned.filter(({ name }) => own.includes(name));
+    const result = await apply(tx, { ...attempt, sync: opened, clock }, sections, [entry]);
+    return { ...result, admission };
   }
   const answer =
     admission.outcome === 'refused' ? answerOf(admission.entries) : supersededAnswer(admission.by);
-  tx.withCommit(recordSteps(tx, run, [entry, await close(tx, run, input, answer)]));
-  return { entries: {}, changes: [], attempt: entry.attempt, admission, answer };
+  const { statements, entryOf } = closingOf(opened, answer.status);
+  await tx.send(...statements);
+  await tx.commit(recordSteps(sync.identity, [entry, entryOf(answer)]));
+  return { kind: 'done', entries: {}, changes: [], attempt: entry.attempt, admission, answer };
 }
 
-async function applyStep(
-  context: SectionContext,
-  attempt: Attempt,
-  before: LedgerEntry[],
-  plans: SectionPlans,
+/** The first step of a run that an earlier attempt of it has admitted. */
+async function goOnOpened(tx: Tx, attempt: Attempt): Promise<StepResult> {
+  const [steps] = await tx.send(findSteps(attempt.sync.identity, [ADMISSION]));
+  const admission = steps.get(ADMISSION)?.result as Admission;
+  return { ...(await goOn(tx, attempt)), admission };
+}
+
+/** A step of a run that was admitted before. */
+async function goOn(tx: Tx, attempt: Attempt): Promise<StepResult> {
+  const { step, sync } = attempt;
+  const { identity, input } = sync;
+  const sections = sectionsOf(step, input.provision);
+  const [fences, recorded, ...states] = await tx.send(
+    takeFences([identity]),
+    findSteps(identity, [step.step, OUTCOME]),
+    ...readSections(sections, attempt, [input.namespace_id]),
+  );
+  const { overtakenBy, namespace, clock } = fences[0] as (typeof fences)[0];
+  const own = recorded.get(step.step);
+  // An undone step must stay undone: this is an attempt that the workflow gave up on.
+  if (own?.undoResult) throw supersededFailure(null);
+  if (own || recorded.has(OUTCOME)) return firstResult(recorded, own);
+  if (overtakenBy !== undefined) throw supersededFailure(overtakenBy);
+  const found = checkNamespace(namespace);
+  if (!found.ok) throw invalidRequestFailure(found.refusal);
+  const planned = planSections(
+    sections,
+    states.map(([state]) => state),
+    input,
+    clock,
+  );
+  return apply(tx, { ...attempt, clock }, planned, []);
+}
+
+/** @param entries of the ledger that come before that of the step */
+async function apply(
+  tx: Tx,
+  { step, before, ...writing }: Attempt & Writing,
+  planned: PlannedSection[],
+  entries: LedgerEntry[],
 ): Promise<StepResult> {
-  const { tx } = context;
-  const { step, input } = attempt;
-  const run = runIdentity(input);
-  const applied = await applySections(context, plans, { ...attempt, run });
-  const { entries, changes, refusals, outboxIds, memories } = applied;
-  const isRemembered = Object.keys(memories).length > 0;
+  const { sync } = writing;
+  if (planned.some(({ plan }) => plan.messages.length > 0))
+    await checkStillThere(tx, sync.input.namespace_id);
+  // What the last step leaves is a success, or may stand beside what was refused.
+  const closing = before && closingOf(sync, 'success');
+  const written = await writeSections(tx, planned, writing, closing?.statements ?? []);
+  const { changes, refusals, outboxIds, memories } = written;
   const result: Recorded = {
-    entries,
-    attempt: Context.current().info.attempt,
+    entries: written.entries,
+    attempt: currentAttempt(),
     ...(refusals.length > 0 && { refusals }),
-    ...(isRemembered && { memories }),
+    ...(Object.keys(memories).length > 0 && { memories }),
   };
-  const closes = sectionsBefore(attempt);
-  const answer = closes && answerOf({ ...closes, ...entries });
-  const after = answer ? [await close(tx, run, input, answer)] : [];
-  const own: LedgerEntry = {
-    step: step.step,
-    attempt: result.attempt,
-    correlationId: input.correlation_id,
-    changes,
-    result,
-    outboxIds,
-  };
-  tx.withCommit(recordSteps(tx, run, [...before, own, ...after]));
-  return { entries, attempt: result.attempt, changes: changes.map(readable), ...(answer && { answer }) };
-}
-
-/** What became of the sections before, if this step is to record the outcome of the run; else null. */
-function sectionsBefore({ call, step, input }: Attempt): SectionEntries | null {
-  if (!('opens' in call)) return call.closes;
-  return isLastStep(step, input.provision) ? {} : null;
+  const answer = before && answerOf({ ...before, ...written.entries });
+  const own = { step: step.step, correlationId: sync.input.correlation_id, attempt: result.attempt };
+  await tx.commit(
+    recordSteps(sync.identity, [
+      ...entries,
+      { ...own, changes, result, outboxIds },
+      ...(closing && answer ? [closing.entryOf(answer)] : []),
+    ]),
+  );
+  const { memories: _, ...told } = result;
+  return { kind: 'done', ...told, changes, ...(answer && { answer }) };
 }
 
 /** What the first attempt returned, of a step that has taken effect or a run that has its outcome. */
-function firstResult(
-  call: StepCall,
-  recorded: Map<string, RecordedStep>,
-  own: RecordedStep | undefined,
-): StepResult {
+function firstResult(recorded: Map<string, RecordedStep>, own: RecordedStep | undefined): StepResult {
   const outcome = outcomeIn(recorded);
   const { memories: _, ...result } = (own?.result as Recorded | undefined) ?? { entries: {}, attempt: 1 };
   return {
+    kind: 'done',
     ...result,
-    changes: own?.changes.map(readable) ?? [],
-    ...('opens' in call && { admission: recorded.get(ADMISSION)?.result as Admission }),
+    changes: own?.changes ?? [],
     ...(outcome && { answer: outcome as Answer }),
   };
-}
-
-function readable({ section, before, after }: LedgerChange): Change {
-  return { section, table: after.table, key: after.key, before: before.values, after: after.values };
 }

@@ -1,4 +1,4 @@
-import { isCutShort } from '../temporal/grpc';
+import { isCutShort } from '../worker/grpc';
 
 /** What a request waits for: its token to be verified, and so on, until the result of its run. */
 export type Stage = 'token' | 'namespace' | 'body' | 'start' | 'turn' | 'result';

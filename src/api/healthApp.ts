@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
-import { isCorrelationId } from '../domain/correlationId';
+import { isCorrelationId } from '../domain/ids';
 import type { Metrics } from '../metrics/metrics';
 import { liveness, passes, readiness, type Health } from './health';
 import { requestLog } from './requestLog';

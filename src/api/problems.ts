@@ -1,6 +1,6 @@
 import { databaseFailure } from '../db/sqlState';
-import { MAX_BODY_BYTES } from '../domain/jsonLimits';
-import { temporalUnavailable } from '../temporal/grpc';
+import { MAX_BODY_BYTES } from '../domain/json';
+import { temporalUnavailable } from '../worker/grpc';
 import { DeadlineOver, type Stage } from './deadline';
 
 /** The body of an answer that is no outcome of a sync, with the key that GitLab uses for it. */

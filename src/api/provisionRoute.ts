@@ -1,9 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Pool } from 'pg';
 import { supersededAnswer, type Answer } from '../domain/answer';
-import { checkNamespace } from '../domain/namespaceRules';
-import { parseSyncBody } from '../domain/syncRequest';
-import { workflowIdOf } from '../domain/syncInput';
+import { checkNamespace, parseSyncBody, workflowIdOf } from '../domain/request';
 import type { Metrics } from '../metrics/metrics';
 import type { VerifyToken } from './auth/verifyToken';
 import { Deadline } from './deadline';

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import type { Request } from 'express';
 import getRawBody from 'raw-body';
-import { jsonProblem, MAX_BODY_BYTES } from '../domain/jsonLimits';
+import { jsonProblem, MAX_BODY_BYTES } from '../domain/json';
 import { HttpProblem } from './problems';
 
 /**

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Answer } from '../domain/answer';
 import type { SyncInput } from '../domain/sync';
-import { workflowIdOf } from '../domain/syncInput';
-import type { EarlyAnswers, RunNews } from '../temporal/earlyAnswers';
-import { readRunFailure } from '../temporal/runFailure';
+import { workflowIdOf } from '../domain/request';
+import type { EarlyAnswers, RunNews } from '../worker/earlyAnswers';
+import { readRunFailure } from '../worker/runFailure';
 import type { Deadline } from './deadline';
 import { HttpProblem } from './problems';
 import { startOrJoin, type RunStarter, type StartedRun } from './startRun';

@@ -1,5 +1,5 @@
-import { jsonProblem, MAX_BODY_BYTES } from '../domain/jsonLimits';
-import { parseSyncBody } from '../domain/syncRequest';
+import { jsonProblem, MAX_BODY_BYTES } from '../domain/json';
+import { parseSyncBody } from '../domain/request';
 
 /** The value of `provision` of one sync, as JSON, not coerced: it is sent as it was recorded. */
 export type Attributes = unknown;

@@ -1,6 +1,5 @@
 import type { Pool } from 'pg';
-import { isJsonObject } from '../domain/addOnInput';
-import { canonicalJson } from '../domain/canonicalJson';
+import { isJsonObject, canonicalJson } from '../domain/json';
 import type { AttemptState } from './attempts';
 import { messageOf } from './readAnswer';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { isJsonObject } from '../domain/addOnInput';
+import { isJsonObject } from '../domain/json';
 import type { Metrics } from '../metrics/metrics';
 import { failuresInARow, findDue, settleAttempt, startAttempt, type AttemptEnd } from './attempts';
 import { retryDelay, type Backoff } from './retryDelay';

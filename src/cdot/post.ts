@@ -1,4 +1,4 @@
-import { fetchFailure } from '../domain/fetchFailure';
+import { fetchFailure } from '../domain/withoutCredentials';
 import { provisionPath } from '../wire/endpoint';
 import { requestBody } from './attributes';
 import { readAnswer, type AnswerBody } from './readAnswer';

@@ -1,5 +1,4 @@
-import { isJsonObject } from '../domain/addOnInput';
-import { jsonProblem, storableText } from '../domain/jsonLimits';
+import { isJsonObject, jsonProblem, storableText } from '../domain/json';
 import { readCapped } from '../wire/cappedBody';
 
 // Our answers have a few hundred bytes. A larger one is judged, but not kept as it is. A far larger one is not even

@@ -1,4 +1,4 @@
-import { isJsonObject } from '../domain/addOnInput';
+import { isJsonObject } from '../domain/json';
 import type { AttemptState } from './attempts';
 import { messageOf } from './readAnswer';
 import type { Reply } from './post';

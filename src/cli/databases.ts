@@ -5,7 +5,7 @@ import { migrateCustomersDot } from '../cdot/migrate';
 import { ConfigError, type Config } from '../config/config';
 import { createPool } from '../db/pool';
 import { isSessionShared } from '../db/pooler';
-import { fitsInt8, isPrimaryKey } from '../domain/namespaceId';
+import { fitsInt8, isPrimaryKey } from '../domain/ids';
 import { findRuntime } from './runtimeFile';
 import { explain, StartError } from './startError';
 import type { Terminal } from './terminal';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { Config } from '../config/config';
 import { processInfo } from '../local/processInfo';
-import { runUrl } from '../temporal/links';
+import { runUrl } from '../worker/links';
 import { PARTS } from './parts';
 
 const known = z.string().nullable().default(null);

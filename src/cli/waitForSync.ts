@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { followSync, type SyncOutcome, type SyncProgress } from '../cdot/follow';
 import type { AuditedAttempt } from '../cdot/audit';
 import type { Requested } from '../cdot/syncs';
-import { isJsonObject } from '../domain/addOnInput';
+import { isJsonObject } from '../domain/json';
 import { SECTIONS } from '../domain/sections';
 import type { RunLink } from './runtimeFile';
 import { seconds, stateCell } from './syncsTable';

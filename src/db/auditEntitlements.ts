@@ -1,6 +1,6 @@
-import { planName } from '../domain/plans';
+import { planName } from '../domain/catalogue';
 import type { GitlabSchema } from './gitlabSchema';
-import type { Tx } from './pool';
+import { composed, type Statement } from './statement';
 import { uidOf } from './subscriptions';
 
 /** A namespace as the audit pages name it. */
@@ -47,12 +47,12 @@ export interface Entitlements {
 }
 
 /** Names a namespace; null when it does not exist (any more). */
-export async function findAuditedNamespace(tx: Tx, id: string): Promise<AuditedNamespace | null> {
-  const { rows } = await tx.query<AuditedNamespace>(
+export function findAuditedNamespace(id: string): Statement<AuditedNamespace | null> {
+  return composed(
     'SELECT id, name, path, type, parent_id FROM namespaces WHERE id = $1',
     [id],
+    ([row]: AuditedNamespace[]) => row ?? null,
   );
-  return rows[0] ?? null;
 }
 
 const subscriptionText = (schema: GitlabSchema) => `
@@ -73,19 +73,24 @@ const ADD_ONS = `
   FROM subscription_add_on_purchases
   WHERE namespace_id = $1 ORDER BY subscription_add_on_uid LIMIT 100`;
 
-/** What a namespace that exists is entitled to at the time of the snapshot. */
-export async function findEntitlements(tx: Tx, schema: GitlabSchema, id: string): Promise<Entitlements> {
-  const { rows: subscriptions } = await tx.query<
-    Omit<NonNullable<Entitlements['subscription']>, 'plan'> & { planUid: number | null }
-  >(subscriptionText(schema), [id]);
-  const subscription = subscriptions[0];
-  const { rows: limits } = await tx.query<Entitlements['limits']>(LIMITS, [id]);
-  const { rows: addOnPurchases } = await tx.query<Entitlements['addOnPurchases'][number]>(ADD_ONS, [id]);
-  return {
-    subscription: subscription ? { ...subscription, plan: shownPlan(subscription.planUid) } : null,
-    limits: limits[0] as Entitlements['limits'],
-    addOnPurchases,
-  };
+type SubscriptionRow = Omit<NonNullable<Entitlements['subscription']>, 'plan'> & { planUid: number | null };
+
+/** What a namespace is entitled to; null where it does not exist. */
+export function findEntitlements(
+  schema: GitlabSchema,
+  id: string,
+): [
+  Statement<Entitlements['subscription']>,
+  Statement<Entitlements['limits'] | null>,
+  Statement<Entitlements['addOnPurchases']>,
+] {
+  return [
+    composed(subscriptionText(schema), [id], ([row]: SubscriptionRow[]) =>
+      row ? { ...row, plan: shownPlan(row.planUid) } : null,
+    ),
+    composed(LIMITS, [id], ([row]: Entitlements['limits'][]) => row ?? null),
+    composed(ADD_ONS, [id], (rows: Entitlements['addOnPurchases']) => rows),
+  ];
 }
 
 function shownPlan(uid: number | null): string | null {

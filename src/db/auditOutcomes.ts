@@ -1,5 +1,5 @@
 import type { Outcome } from '../domain/sync';
-import type { Tx } from './pool';
+import { composed, type Statement } from './statement';
 
 /** A run that has ended, for a list over all namespaces. */
 export interface AuditedOutcome {
@@ -22,14 +22,12 @@ const COLUMNS = `
 const NEWEST = 'ORDER BY ledger.id DESC LIMIT $1';
 
 /** The newest runs that ended, at most `limit`. */
-export async function findRecentOutcomes(tx: Tx, limit: number): Promise<AuditedOutcome[]> {
-  const { rows } = await tx.query<AuditedOutcome>(`${COLUMNS} ${NEWEST}`, [limit]);
-  return rows;
+export function findRecentOutcomes(limit: number): Statement<AuditedOutcome[]> {
+  return composed(`${COLUMNS} ${NEWEST}`, [limit], (rows: AuditedOutcome[]) => rows);
 }
 
 /** The newest runs that were refused, failed or were cancelled, at most `limit`; by the index `ledger_failures`. */
-export async function findRecentFailures(tx: Tx, limit: number): Promise<AuditedOutcome[]> {
+export function findRecentFailures(limit: number): Statement<AuditedOutcome[]> {
   const isFailure = `ledger.result ->> 'status' IN ('error', 'failed', 'cancelled')`;
-  const { rows } = await tx.query<AuditedOutcome>(`${COLUMNS} AND ${isFailure} ${NEWEST}`, [limit]);
-  return rows;
+  return composed(`${COLUMNS} AND ${isFailure} ${NEWEST}`, [limit], (rows: AuditedOutcome[]) => rows);
 }

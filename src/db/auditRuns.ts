@@ -1,12 +1,11 @@
-import type { Outcome, UndoResult } from '../domain/sync';
-import type { LedgerChange } from './ledger';
-import type { Tx } from './pool';
-import type { RowImage } from './rows';
+import type { Change, Outcome, UndoResult } from '../domain/sync';
+import { changesIn, type Images } from './ledger';
+import { composed, type Statement } from './statement';
 
 /** A step that took effect, or that was stopped before it could. */
 export interface AuditedStep {
   step: string;
-  changes: LedgerChange[];
+  changes: Change[];
   /** When it was undone; null when it stands. */
   undoneAt: string | null;
   undo: UndoResult | null;
@@ -29,9 +28,7 @@ export interface AuditedRun {
   steps: AuditedStep[];
 }
 
-type Image = RowImage & Pick<LedgerChange, 'section'>;
-
-interface LedgerRow {
+interface LedgerRow extends Images {
   position: string;
   workflow_id: string;
   run_id: string;
@@ -40,8 +37,6 @@ interface LedgerRow {
   step: string;
   created_at: string;
   duration_s: string | null;
-  before: Image[];
-  after: Image[];
   result: unknown;
   undone_at: string | null;
   undo_result: UndoResult | null;
@@ -67,17 +62,17 @@ const PAGE = `
  * @param limit runs at most
  * @returns the runs, and whether there are older ones
  */
-export async function findRuns(
-  tx: Tx,
+export function findRuns(
   namespaceId: string,
   before: string | null,
   limit: number,
-): Promise<{ runs: AuditedRun[]; hasOlder: boolean }> {
-  const { rows } = await tx.query<LedgerRow>(PAGE, [namespaceId, before, limit + 1]);
-  const byRun = new Map<string, LedgerRow[]>();
-  for (const row of rows) byRun.set(row.position, [...(byRun.get(row.position) ?? []), row]);
-  const runs = [...byRun.values()].map(runOf);
-  return { runs: runs.slice(0, limit), hasOlder: runs.length > limit };
+): Statement<{ runs: AuditedRun[]; hasOlder: boolean }> {
+  return composed(PAGE, [namespaceId, before, limit + 1], (rows: LedgerRow[]) => {
+    const byRun = new Map<string, LedgerRow[]>();
+    for (const row of rows) byRun.set(row.position, [...(byRun.get(row.position) ?? []), row]);
+    const runs = [...byRun.values()].map(runOf);
+    return { runs: runs.slice(0, limit), hasOlder: runs.length > limit };
+  });
 }
 
 function runOf(rows: LedgerRow[]): AuditedRun {
@@ -97,13 +92,8 @@ function runOf(rows: LedgerRow[]): AuditedRun {
   };
 }
 
-function stepOf({ step, before, after, undone_at, undo_result }: LedgerRow): AuditedStep {
-  const changes = after.map(({ section, ...image }, index) => ({
-    section,
-    before: before[index] as Image,
-    after: image,
-  }));
-  return { step, changes, undoneAt: undone_at, undo: undo_result };
+function stepOf(row: LedgerRow): AuditedStep {
+  return { step: row.step, changes: changesIn(row), undoneAt: row.undone_at, undo: row.undo_result };
 }
 
 /** A step whose values go into the charts: what it changed and when, the oldest first. */
@@ -120,7 +110,8 @@ const CHANGES = `
   WHERE step IN ('updateSubscription', 'updateNamespaceLimits') ORDER BY id`;
 
 /** What the steps of a namespace changed in its subscription and its limits, from the newest `limit` ledger rows. */
-export async function findChanges(tx: Tx, namespaceId: string, limit: number): Promise<AuditedChange[]> {
-  const { rows } = await tx.query<LedgerRow>(CHANGES, [namespaceId, limit]);
-  return rows.map((row) => ({ ...stepOf(row), at: row.created_at, syncId: row.sync_id }));
+export function findChanges(namespaceId: string, limit: number): Statement<AuditedChange[]> {
+  return composed(CHANGES, [namespaceId, limit], (rows: LedgerRow[]) =>
+    rows.map((row) => ({ ...stepOf(row), at: row.created_at, syncId: row.sync_id })),
+  );
 }

@@ -1,10 +1,15 @@
 import type { Pool } from 'pg';
-import { withTransaction, type Tx } from './pool';
+import { composed, nothing } from './statement';
+import { withTransaction, type Tx } from './transaction';
+
+const SNAPSHOT = composed('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY', [], nothing);
 
 /** Runs `work` in a transaction that can only read and sees one state of the database: what an audit page is made of. */
 export function withSnapshot<T>(pool: Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
   return withTransaction(pool, async (tx) => {
-    await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
-    return work(tx);
+    await tx.send(SNAPSHOT);
+    const result = await work(tx);
+    await tx.commit();
+    return result;
   });
 }

@@ -1,18 +1,14 @@
 import type { Pool } from 'pg';
-import { NOTIFICATION_LEVEL_FULL } from '../domain/computeMinutes';
-import type { Tx } from './pool';
-import { prepared } from './statement';
+import { NOTIFICATION_LEVEL_FULL } from '../domain/limits';
+import { nothing, prepared, type Statement } from './statement';
 
-const ADD = prepared(
+/** Notes that this month's notification levels of a namespace are to be reset in the CI database (contract 7). */
+export const addCiReset = prepared(
   'add_ci_reset',
   `INSERT INTO provisioning.ci_resets (namespace_id, month, created_at, next_attempt_at)
    VALUES ($1, pg_catalog.date_trunc('month', current_date)::date, now(), now())`,
-);
-
-/** Notes that this month's notification levels of a namespace are to be reset in the CI database (contract 7). */
-export async function addCiReset(tx: Tx, namespaceId: string): Promise<void> {
-  await tx.query(ADD(namespaceId));
-}
+  nothing,
+) as (namespaceId: string) => Statement<void>;
 
 /** A reset that is due. int8 is text, the month a date. */
 export interface CiReset {

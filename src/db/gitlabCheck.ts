@@ -1,6 +1,5 @@
 import type { Pool } from 'pg';
-import { ADD_ONS } from '../domain/addOns';
-import { PLANS } from '../domain/plans';
+import { ADD_ONS, PLANS } from '../domain/catalogue';
 import { GITLAB_TABLES, type TableNeeds } from './gitlabTables';
 import { lookUpTables, type FoundTable } from './gitlabLookUp';
 

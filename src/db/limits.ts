@@ -1,55 +1,60 @@
-import type { ComputeMinutesState } from '../domain/computeMinutes';
-import type { StorageState } from '../domain/storage';
-import type { Tx } from './pool';
-import { RowGone } from './rows';
-import { prepared } from './statement';
+import type { ComputeMinutesState, StorageState } from '../domain/limits';
+import { inOrderOf, mapped, prepared, type Statement } from './statement';
 
 const FIND_LIMITS = prepared(
   'find_namespace_limits',
-  `SELECT additional_purchased_storage_size, additional_purchased_storage_ends_on
-   FROM namespace_limits WHERE namespace_id = $1 FOR NO KEY UPDATE`,
+  `SELECT namespace_id, additional_purchased_storage_size, additional_purchased_storage_ends_on
+   FROM namespace_limits WHERE namespace_id = ANY ($1::bigint[]) ORDER BY namespace_id FOR NO KEY UPDATE`,
+  (rows: (NonNullable<StorageState['row']> & { namespace_id: string })[]) => rows,
 );
 
-/** The row of `namespace_limits`, locked; null when there is none (contract 4.2). */
-export async function findNamespaceLimits(tx: Tx, namespaceId: string): Promise<StorageState['row']> {
-  const { rows } = await tx.query<NonNullable<StorageState['row']>>(FIND_LIMITS(namespaceId));
-  return rows[0] ?? null;
+/** The rows of `namespace_limits`, locked (contract 4.2). @returns in the order of the namespaces */
+export function findNamespaceLimits(namespaceIds: readonly string[]): Statement<StorageState[]> {
+  return mapped(FIND_LIMITS(namespaceIds), (rows) =>
+    inOrderOf(namespaceIds, rows, (row) => row.namespace_id).map((row, index) => ({
+      namespace_id: namespaceIds[index] as string,
+      row: row ?? null,
+    })),
+  );
+}
+
+type MinutesRow = ComputeMinutesState['namespace'] & Pick<ComputeMinutesState, 'monthlyUsages'>;
+
+function minutesOf(rows: MinutesRow[]): ComputeMinutesState[] {
+  return rows.map(({ monthlyUsages, ...namespace }) => ({ namespace, monthlyUsages }));
 }
 
 // All rows are locked. The month is that of the transaction, in UTC.
 const NAMESPACE = `
   SELECT id, shared_runners_minutes_limit, extra_shared_runners_minutes_limit, last_ci_minutes_notification_at,
     last_ci_minutes_usage_notification_level`;
+const LOCKED = `FROM namespaces WHERE id = ANY ($1::bigint[]) ORDER BY id FOR NO KEY UPDATE OF namespaces`;
 const FIND_MINUTES = prepared(
   'find_compute_minutes',
   `${NAMESPACE}, (
     SELECT coalesce(pg_catalog.jsonb_agg(month ORDER BY month.id::bigint), '[]') FROM (
       SELECT id::text AS id, notification_level FROM ci_namespace_monthly_usages
-      WHERE namespace_id = $1 AND date = pg_catalog.date_trunc('month', current_date)::date FOR NO KEY UPDATE
+      WHERE namespace_id = namespaces.id AND date = pg_catalog.date_trunc('month', current_date)::date
+      FOR NO KEY UPDATE
     ) AS month
-  ) AS "monthlyUsages"
-  FROM namespaces WHERE id = $1 FOR NO KEY UPDATE OF namespaces`,
+  ) AS "monthlyUsages" ${LOCKED}`,
+  minutesOf,
 );
 const FIND_MINUTES_ALONE = prepared(
   'find_compute_minutes_alone',
-  `${NAMESPACE}, NULL::jsonb AS "monthlyUsages" FROM namespaces WHERE id = $1 FOR NO KEY UPDATE`,
+  `${NAMESPACE}, NULL::jsonb AS "monthlyUsages" ${LOCKED}`,
+  minutesOf,
 );
 
 /**
- * The namespace's compute minutes and this month's usage rows; locked (contract 4.3).
+ * The compute minutes of namespaces and this month's usage rows; locked (contract 4.3).
  * @param hasCi false: the usages are in another database (contract 7)
- * @throws RowGone when the namespace was deleted meanwhile
+ * @returns in the order of the namespaces; undefined for one that does not exist
  */
-export async function findComputeMinutes(
-  tx: Tx,
-  namespaceId: string,
+export function findComputeMinutes(
+  namespaceIds: readonly string[],
   hasCi: boolean,
-): Promise<ComputeMinutesState> {
+): Statement<(ComputeMinutesState | undefined)[]> {
   const find = hasCi ? FIND_MINUTES : FIND_MINUTES_ALONE;
-  const { rows } = await tx.query<
-    ComputeMinutesState['namespace'] & Pick<ComputeMinutesState, 'monthlyUsages'>
-  >(find(namespaceId));
-  if (!rows[0]) throw new RowGone('namespaces', namespaceId);
-  const { monthlyUsages, ...namespace } = rows[0];
-  return { namespace, monthlyUsages };
+  return mapped(find(namespaceIds), (rows) => inOrderOf(namespaceIds, rows, (row) => row.namespace.id));
 }

@@ -1,6 +1,5 @@
-import type { Pool, QueryConfig } from 'pg';
-import type { Tx } from './pool';
-import { prepared } from './statement';
+import { fitsInt8, isPrimaryKey } from '../domain/ids';
+import { inOrderOf, mapped, prepared, type Statement } from './statement';
 
 /** What the door needs to know of a namespace. `newestSyncId` is the highest one admitted, or null. */
 export interface NamespaceAtDoor {
@@ -11,15 +10,18 @@ export interface NamespaceAtDoor {
   newestSyncId: number | null;
 }
 
+type Row = Omit<NamespaceAtDoor, 'newestSyncId'> & { newestSyncId: string | null };
+
 const COLUMNS = `
   namespaces.id, namespaces.type, namespaces.parent_id AS "parentId",
   namespaces.organization_id AS "organizationId", fences.sync_id AS "newestSyncId"`;
 
-const SELECT_BY_ID = `
-  SELECT ${COLUMNS} FROM namespaces LEFT JOIN provisioning.fences ON fences.namespace_id = namespaces.id
-  WHERE namespaces.id = $1 AND namespaces.type::text <> 'Project'`;
-const BY_ID = prepared('find_namespace_by_id', SELECT_BY_ID);
-const HOLD = prepared('hold_namespace', `${SELECT_BY_ID} FOR KEY SHARE OF namespaces`);
+const BY_ID = prepared(
+  'find_namespace_by_id',
+  `SELECT ${COLUMNS} FROM namespaces LEFT JOIN provisioning.fences ON fences.namespace_id = namespaces.id
+   WHERE namespaces.id = $1 AND namespaces.type::text <> 'Project'`,
+  firstOf,
+);
 
 // Walks down from the root, one path segment a level; the whole path must be used up. The exact spelling comes before
 // any other case, as in GitLab, whose indexes are on lower(path).
@@ -37,35 +39,35 @@ const BY_PATH = prepared(
   SELECT ${COLUMNS} FROM walk JOIN namespaces USING (id)
   LEFT JOIN provisioning.fences ON fences.namespace_id = namespaces.id
   WHERE depth = pg_catalog.cardinality($1::text[]) ORDER BY is_exact DESC, namespaces.id LIMIT 1`,
+  firstOf,
+);
+
+function firstOf(rows: Row[]): NamespaceAtDoor | null {
+  const row = rows[0];
+  return row ? { ...row, newestSyncId: row.newestSyncId === null ? null : Number(row.newestSyncId) } : null;
+}
+
+/**
+ * Finds a namespace by the `:id` of a path: its primary key, or its full path in any case, e.g. `group/subgroup`
+ * (contract 1.1). Rows of type `Project` are not found.
+ * @returns null where no namespace can be called that
+ */
+export function findNamespace(id: string): Statement<NamespaceAtDoor | null> | null {
+  if (isPrimaryKey(id)) return fitsInt8(id) ? BY_ID(id) : null;
+  return id.isWellFormed() && !id.includes('\0') ? BY_PATH(id.split('/')) : null;
+}
+
+const HOLD = prepared(
+  'hold_namespaces',
+  `SELECT id, parent_id AS "parentId" FROM namespaces WHERE id = ANY ($1::bigint[]) AND type::text <> 'Project'
+   ORDER BY id FOR KEY SHARE`,
+  (rows: { id: string; parentId: string | null }[]) => rows,
 );
 
 /**
- * Finds a namespace by primary key (contract 1.1). Rows of type `Project` are not found.
- * @param id digits with an optional minus sign, within int8
+ * Looks at namespaces; until the transaction ends they cannot be deleted.
+ * @returns in the order of the ids; null where there is none, or a project
  */
-export function findNamespaceById(db: Pool | Tx, id: string): Promise<NamespaceAtDoor | null> {
-  return findOne(db, BY_ID(id));
-}
-
-/** The same in a transaction, until the end of which the namespace cannot be deleted any more. */
-export function holdNamespace(tx: Tx, id: string): Promise<NamespaceAtDoor | null> {
-  return findOne(tx, HOLD(id));
-}
-
-/** Finds a namespace by full path in any case, e.g. `group` or `group/subgroup` (contract 1.1). */
-export function findNamespaceByPath(db: Pool | Tx, path: string): Promise<NamespaceAtDoor | null> {
-  return findOne(db, findNamespaceByPathStatement(path));
-}
-
-/** The statement of that look-up; by GitLab's indexes on `lower(path)`. */
-export function findNamespaceByPathStatement(path: string): QueryConfig {
-  return BY_PATH(path.split('/'));
-}
-
-async function findOne(db: Pool | Tx, statement: QueryConfig): Promise<NamespaceAtDoor | null> {
-  const { rows } = await db.query<Omit<NamespaceAtDoor, 'newestSyncId'> & { newestSyncId: string | null }>(
-    statement,
-  );
-  const row = rows[0];
-  return row ? { ...row, newestSyncId: row.newestSyncId === null ? null : Number(row.newestSyncId) } : null;
+export function holdNamespaces(ids: readonly string[]): Statement<({ parentId: string | null } | null)[]> {
+  return mapped(HOLD(ids), (rows) => inOrderOf(ids, rows, ({ id }) => id).map((row) => row ?? null));
 }

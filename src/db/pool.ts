@@ -1,14 +1,5 @@
-import { Pool, type ClientBase, type PoolClient } from 'pg';
-import { BatchingSocket } from './batchingSocket';
-import { isStaleStatement } from './sqlState';
-import { prepared } from './statement';
-
-/** A connection inside a transaction. */
-export interface Tx {
-  query: PoolClient['query'];
-  /** Lets COMMIT travel with the last statement, which so need not be awaited. */
-  withCommit(statement: Promise<unknown>): void;
-}
+import { Socket } from 'node:net';
+import { Pool, type ClientBase } from 'pg';
 
 export interface PoolSettings {
   url: string;
@@ -68,54 +59,14 @@ function textOrParsed(oid: number): (text: string) => unknown {
   return PARSERS[oid] ?? ((text) => text);
 }
 
-// Prepared, since that is how a statement is held back for what is sent after it.
-const BEGIN = prepared('begin', 'BEGIN');
-const ROLLBACK = { text: 'ROLLBACK', query_timeout: 1_000 };
-
 function setSession(client: ClientBase): unknown {
   return client.query(SESSION);
 }
 
-/** Whether a statement failed only because one before it had: those that travel together meet that. */
-function isAftermath(error: unknown): boolean {
-  return (error as { code?: string }).code === '25P02';
-}
-
-/**
- * Runs `work` in one READ COMMITTED transaction: commits what it did, or rolls back and throws its error. BEGIN travels
- * with what `work` sends first. If BEGIN alone were refused, that would be outside of a transaction, and nothing is
- * sent after it; so `work` should begin with reading or locking.
- * A connection is closed instead of being returned to the pool if its rollback fails, or if a prepared statement of it
- * cannot be used any more.
- */
-export async function withTransaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  let broken: Error | undefined;
-  let cause: unknown;
-  try {
-    let refused: Error | null = null;
-    const begun = client.query(BEGIN());
-    begun.catch((error: Error) => (refused = error));
-    const query = (...args: [string]) => {
-      const answer = refused ? Promise.reject(refused) : client.query(...args);
-      answer.catch((error: unknown) => (cause = isAftermath(error) ? cause : error));
-      return answer;
-    };
-    const last: Promise<unknown>[] = [];
-    const withCommit = (statement: Promise<unknown>) => {
-      statement.catch(() => undefined); // whoever waits for the transaction sees it
-      last.push(statement);
-    };
-    const result = await work({ query: query as Tx['query'], withCommit });
-    await Promise.all([begun, ...last, query('COMMIT')]);
-    return result;
-  } catch (thrown) {
-    const error = isAftermath(thrown) ? (cause ?? thrown) : thrown;
-    if (isStaleStatement(error)) broken = error;
-    // Bounded by itself: after a time-out the connection may still be busy with the statement before.
-    await client.query(ROLLBACK).catch((failure: Error) => (broken = failure));
-    throw error;
-  } finally {
-    client.release(broken);
+/** Sends what the driver writes in one turn of the event loop as one packet: a packet costs more than the bytes in it. */
+class BatchingSocket extends Socket {
+  /** The driver corks the socket for each statement. What it has written until the turn ends goes with it. */
+  override uncork(): void {
+    process.nextTick(() => super.uncork());
   }
 }

@@ -1,100 +1,98 @@
 import { escapeIdentifier } from 'pg';
 import type { ColumnValues, Table, Write } from '../domain/plan';
+import type { SectionName } from '../domain/sections';
+import type { Change } from '../domain/sync';
 import type { GitlabSchema } from './gitlabSchema';
 import { GITLAB_TABLES } from './gitlabTables';
-import type { Tx } from './pool';
-import { made } from './statement';
-
-/** The written columns of one row; `values` null means that the row does not exist. */
-export interface RowImage {
-  table: Table;
-  key: string;
-  values: ColumnValues | null;
-}
-
-/** One row before and after a write, exact to the microsecond: what compensation restores and compares. */
-export interface RowChange {
-  before: RowImage;
-  after: RowImage;
-}
-
-/** What a writer of rows is given. */
-export interface RowWriter {
-  tx: Tx;
-  schema: GitlabSchema;
-}
+import { composed, nothing, type Statement } from './statement';
+import type { Tx } from './transaction';
 
 /**
- * Writes one row as planned. Sets `updated_at`, and `created_at` of a new row, to the transaction's `now` where the
- * table has them, as GitLab's application does (contract 4).
- * @returns the written columns before and after; for an insert, null and the whole row.
- * @throws RowGone when the row to update was deleted after the plan was made.
+ * The statement of one planned write. Sets `updated_at`, and `created_at` of a new row, to the transaction's `now` where
+ * the table has them, as GitLab's application does (contract 4).
+ * @returns the written columns before and after, exact to the microsecond; of a new row the whole row
+ * @throws RowNotWritten
  */
-export async function writeRow({ tx, schema }: RowWriter, write: Write, now: string): Promise<RowChange> {
-  const { primaryKey, columns } = GITLAB_TABLES[write.table];
-  const stamps = write.key === null ? ['created_at', 'updated_at'] : ['updated_at'];
-  const values = stored(schema, write.table, {
-    ...write.values,
-    ...Object.fromEntries(stamps.filter((stamp) => stamp in columns).map((stamp) => [stamp, now])),
-  });
-  if (write.key === null) return insertRow(tx, write.table, values);
-
-  const key = write.key[primaryKey] ?? '';
-  const { before, after } = await updateRow(tx, write.table, key, values);
-  return {
-    before: { table: write.table, key, values: before },
-    after: { table: write.table, key, values: after },
+export function writeRow(
+  schema: GitlabSchema,
+  section: SectionName,
+  { table, key, values }: Write,
+  now: string,
+): Statement<Change> {
+  const { primaryKey, columns } = GITLAB_TABLES[table];
+  const stamps = key === null ? ['created_at', 'updated_at'] : ['updated_at'];
+  const written = {
+    ...values,
+    ...Object.fromEntries(
+      stamps.filter((stamp) => Object.hasOwn(columns, stamp)).map((stamp) => [stamp, now]),
+    ),
   };
+  const stored = storedColumns(schema, table, written);
+  return key === null
+    ? insert(section, table, stored)
+    : update(section, table, key[primaryKey] ?? '', stored);
 }
 
 /** Without the columns that GitLab has removed (contract 7). */
-function stored(schema: GitlabSchema, table: Table, values: ColumnValues): ColumnValues {
+function storedColumns<Value>(
+  schema: GitlabSchema,
+  table: Table,
+  values: Record<string, Value>,
+): Record<string, Value> {
   return Object.fromEntries(Object.entries(values).filter(([column]) => schema.has(table, column)));
 }
 
-/** The row to update is not there any more: another writer deleted it within this transaction's time. */
-export class RowGone extends Error {
-  readonly code = 'row_gone';
-  constructor(
-    readonly table: Table,
-    key: string,
-  ) {
-    super(`${table} ${key} was deleted meanwhile`);
+/** The database wrote no row although it was there: a trigger prevents it. */
+export class RowNotWritten extends Error {
+  readonly code = 'row_not_written';
+  constructor(readonly table: Table) {
+    super(`no row of ${table} was written`);
   }
 }
 
-async function insertRow(tx: Tx, table: Table, values: ColumnValues): Promise<RowChange> {
-  const columns = Object.keys(values);
-  const { rows } = await tx.query<ColumnValues>(
-    made(
-      `INSERT INTO ${table} (${columns.map(escapeIdentifier).join(', ')})
-       VALUES (${columns.map((_, index) => `$${index + 1}`).join(', ')})
-       RETURNING *`,
-      Object.values(values),
-    ),
-  );
-  const row = rows[0] as ColumnValues;
-  const key = String(row[GITLAB_TABLES[table].primaryKey]);
-  return { before: { table, key, values: null }, after: { table, key, values: row } };
+/** The parameters of a statement, and how its text names their values. */
+class Parameters {
+  readonly values: unknown[] = [];
+
+  add(value: Write['values'][string]): string {
+    if (typeof value !== 'object' || value === null) return `$${this.values.push(value)}`;
+    return `(SELECT id FROM subscription_add_ons WHERE name = $${this.values.push(value.idOfAddOn)})`;
+  }
 }
 
-async function updateRow(tx: Tx, table: Table, key: string, values: ColumnValues) {
+function insert(section: SectionName, table: Table, values: Write['values']): Statement<Change> {
+  const parameters = new Parameters();
   const columns = Object.keys(values).map(escapeIdentifier);
-  const id = GITLAB_TABLES[table].primaryKey;
-  const { rows } = await tx.query<ColumnValues>(
-    made(
-      `WITH old AS (SELECT ${id}, ${columns.join(', ')} FROM ${table} WHERE ${id} = $1 FOR NO KEY UPDATE)
-       UPDATE ${table} AS new SET ${columns.map((column, index) => `${column} = $${index + 2}`).join(', ')}
-       FROM old WHERE new.${id} = old.${id}
-       RETURNING ${columns.map((column, index) => `old.${column} AS b${index}, new.${column} AS a${index}`).join(', ')}`,
-      [key, ...Object.values(values)],
-    ),
+  const expressions = Object.values(values).map((value) => parameters.add(value));
+  return composed(
+    `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${expressions.join(', ')}) RETURNING *`,
+    parameters.values,
+    ([row]: ColumnValues[]): Change => {
+      if (!row) throw new RowNotWritten(table);
+      return { section, table, key: String(row[GITLAB_TABLES[table].primaryKey]), before: null, after: row };
+    },
   );
-  const row = rows[0];
-  if (!row) throw new RowGone(table, key);
-  const pick = (side: string): ColumnValues =>
-    Object.fromEntries(Object.keys(values).map((column, index) => [column, row[`${side}${index}`] ?? null]));
-  return { before: pick('b'), after: pick('a') };
+}
+
+function update(section: SectionName, table: Table, key: string, values: Write['values']): Statement<Change> {
+  const parameters = new Parameters();
+  const id = GITLAB_TABLES[table].primaryKey;
+  const where = parameters.add(key);
+  const names = Object.keys(values);
+  const columns = names.map(escapeIdentifier);
+  const sets = Object.values(values).map((value, index) => `${columns[index]} = ${parameters.add(value)}`);
+  return composed(
+    `WITH old AS (SELECT ${id}, ${columns.join(', ')} FROM ${table} WHERE ${id} = ${where} FOR NO KEY UPDATE)
+     UPDATE ${table} AS new SET ${sets.join(', ')} FROM old WHERE new.${id} = old.${id}
+     RETURNING ${columns.map((column, index) => `old.${column} AS b${index}, new.${column} AS a${index}`).join(', ')}`,
+    parameters.values,
+    ([row]: ColumnValues[]): Change => {
+      if (!row) throw new RowNotWritten(table);
+      const side = (name: string): ColumnValues =>
+        Object.fromEntries(names.map((column, index) => [column, row[`${name}${index}`] ?? null]));
+      return { section, table, key, before: side('b'), after: side('a') };
+    },
+  );
 }
 
 /**
@@ -103,41 +101,48 @@ async function updateRow(tx: Tx, table: Table, key: string, values: ColumnValues
  * @returns `changed` or `gone` when somebody else changed or deleted the row since: then it is left alone.
  */
 export async function restoreRow(
-  { tx, schema }: RowWriter,
-  { before, after }: RowChange,
+  tx: Tx,
+  schema: GitlabSchema,
+  { table, key, before, after }: Change,
 ): Promise<'restored' | 'changed' | 'gone'> {
-  const { table, key } = after;
   if (!schema.has(table)) return 'restored';
   const id = GITLAB_TABLES[table].primaryKey;
-  const written = stored(schema, table, after.values ?? {});
-  const { rows } = await tx.query<ColumnValues>(
-    `SELECT ${Object.keys(written).map(escapeIdentifier).join(', ')} FROM ${table} WHERE ${id} = $1 FOR UPDATE`,
-    [key],
+  const written = storedColumns(schema, table, after ?? {});
+  const [row] = await tx.send(
+    composed(
+      `SELECT ${Object.keys(written).map(escapeIdentifier).join(', ')} FROM ${table} WHERE ${id} = $1 FOR UPDATE`,
+      [key],
+      (rows: ColumnValues[]) => rows[0],
+    ),
   );
-  const row = rows[0];
   if (!row) return 'gone';
   if (Object.entries(written).some(([column, value]) => row[column] !== value)) return 'changed';
 
-  if (before.values === null) {
-    if (table === 'subscription_add_ons' && (await isReferenced(tx, schema, key))) return 'restored';
-    await tx.query(`DELETE FROM ${table} WHERE ${id} = $1`, [key]);
+  if (before === null) {
+    if (await isReferenced(tx, schema, table, key)) return 'restored';
+    await tx.send(composed(`DELETE FROM ${table} WHERE ${id} = $1`, [key], nothing));
     return 'restored';
   }
-  const values = stored(schema, table, before.values);
+  const values = storedColumns(schema, table, before);
   const sets = Object.keys(values).map((column, index) => `${escapeIdentifier(column)} = $${index + 2}`);
-  await tx.query(`UPDATE ${table} SET ${sets.join(', ')} WHERE ${id} = $1`, [key, ...Object.values(values)]);
+  const text = `UPDATE ${table} SET ${sets.join(', ')} WHERE ${id} = $1`;
+  await tx.send(composed(text, [key, ...Object.values(values)], nothing));
   return 'restored';
 }
 
 /**
- * A catalogue row stays once another namespace's purchase uses it. It is locked by now, but no foreign key holds it:
- * a purchase that is inserted in this moment may point to nothing, as others do.
+ * A catalogue row stays once another namespace's purchase uses it. It is locked by now, but no foreign key holds it: a
+ * purchase that is inserted in this moment may point to nothing, as others do.
  */
-async function isReferenced(tx: Tx, schema: GitlabSchema, addOnId: string): Promise<boolean> {
-  if (!schema.has('subscription_add_on_purchases', 'subscription_add_on_id')) return false;
-  const { rows } = await tx.query(
-    'SELECT 1 FROM subscription_add_on_purchases WHERE subscription_add_on_id = $1 LIMIT 1',
-    [addOnId],
+async function isReferenced(tx: Tx, schema: GitlabSchema, table: Table, key: string): Promise<boolean> {
+  const canBe = schema.has('subscription_add_on_purchases', 'subscription_add_on_id');
+  if (table !== 'subscription_add_ons' || !canBe) return false;
+  const [isUsed] = await tx.send(
+    composed(
+      'SELECT 1 FROM subscription_add_on_purchases WHERE subscription_add_on_id = $1 LIMIT 1',
+      [key],
+      (rows) => rows.length > 0,
+    ),
   );
-  return rows.length > 0;
+  return isUsed;
 }

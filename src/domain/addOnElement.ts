@@ -1,7 +1,87 @@
-import type { AddOnError, AddOnField } from './addOnErrors';
-import type { AddOnElement, ElementKey } from './addOnInput';
-import { INVALID, isBlank, toBoolean, toDate, toInteger, toText } from './coercion';
-import { INT4_MAX } from './ranges';
+import { INVALID, isBlank, toBoolean, toDate, toInteger, toText, INT4_MAX } from './coercion';
+import { isJsonObject } from './json';
+
+/** A scalar of JSON. */
+type Scalar = string | number | boolean | null;
+
+/** Stands for whatever was sent in place of a scalar or of an array of objects; it is refused with 422. */
+type NotAScalar = Record<string, never>;
+
+/** The keys of an element of `add_on_purchases.<name>[]` (contract 1.3); others are dropped. */
+export const ELEMENT_KEYS = [
+  'started_on',
+  'expires_on',
+  'quantity',
+  'purchase_xid',
+  'trial',
+  'new_subscription',
+] as const;
+
+type ElementKey = (typeof ELEMENT_KEYS)[number];
+
+/** One element as it was sent, not coerced: its values are judged by the rules of contract 4.4, not as parameters. */
+export type AddOnElement = { [Key in ElementKey]?: Scalar | NotAScalar };
+
+/** What was sent under a name; anything but an array of objects or null is refused with 422. */
+export type AddOnValue = AddOnElement[] | Scalar | NotAScalar;
+
+/**
+ * The section `add_on_purchases` without what no rule looks at: unknown keys of elements and nested structures, so
+ * that the workflow's input stays flat. Names keep their order, also `__proto__` as a plain name.
+ */
+export function normaliseAddOnPurchases(section: Record<string, unknown>): Record<string, AddOnValue> {
+  // fromEntries defines own properties; an assignment to `__proto__` would set the prototype instead.
+  return Object.fromEntries(Object.entries(section).map(([name, value]) => [name, normaliseValue(value)]));
+}
+
+function normaliseValue(value: unknown): AddOnValue {
+  if (!Array.isArray(value)) return toScalar(value);
+  return value.every(isJsonObject) ? value.map(normaliseElement) : {};
+}
+
+function normaliseElement(element: Record<string, unknown>): AddOnElement {
+  const sent = ELEMENT_KEYS.filter((key) => Object.hasOwn(element, key));
+  return Object.fromEntries(sent.map((key) => [key, toScalar(element[key])]));
+}
+
+function toScalar(value: unknown): Scalar | NotAScalar {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  // JSON would turn Infinity (sent as 1e400) into null, which means something else; `+ 0` turns -0 into 0.
+  return typeof value === 'number' && Number.isFinite(value) ? value + 0 : {};
+}
+
+/** The fields of an add-on purchase as messages name them, in the order in which GitLab judges them (contract 4.5). */
+const FIELDS = [
+  'Expires on',
+  'Started at',
+  'Namespace',
+  'Subscription add on',
+  'Quantity',
+  'Purchase xid',
+  'Trial',
+] as const;
+
+export type AddOnField = (typeof FIELDS)[number];
+
+/** What is wrong with one field, e.g. `can't be blank`. */
+export interface AddOnError {
+  field: AddOnField;
+  problem: string;
+}
+
+/**
+ * One sentence with a full stop for all errors of one add-on: field by field, each said once
+ * (`A.`, `A and B.`, `A, B, and C.`, contract 4.5). `errors` must not be empty.
+ */
+export function addOnSentence(errors: AddOnError[]): string {
+  const said = FIELDS.flatMap((field) =>
+    errors.filter((error) => error.field === field).map(({ problem }) => `${field} ${problem}`),
+  );
+  const [first = '', ...others] = new Set(said);
+  const last = others.pop();
+  if (last === undefined) return `${first}.`;
+  return others.length === 0 ? `${first} and ${last}.` : `${[first, ...others].join(', ')}, and ${last}.`;
+}
 
 const MAX_XID_LENGTH = 255;
 

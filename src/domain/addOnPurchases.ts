@@ -1,6 +1,14 @@
-import { addOnAction, resultingColumns, rowErrors } from './addOnAction';
-import type { PurchaseColumns } from './addOnElement';
-import { addOnSentence } from './addOnErrors';
+import {
+  addOnAction,
+  resultingColumns,
+  rowErrors,
+  plannedRows,
+  rowWrites,
+  type PlannedRow,
+  type AddOnMemory,
+  type AddOnState,
+} from './addOnRows';
+import { type PurchaseColumns, addOnSentence } from './addOnElement';
 import {
   asksForEnterprise,
   readAddOn,
@@ -8,11 +16,9 @@ import {
   type AddOnRequest,
   type AddOnUnknown,
 } from './addOnRequest';
-import { plannedRows, rowWrites, type PlannedRow } from './addOnRows';
-import { DUO_CORE } from './addOns';
-import type { AddOnMemory, AddOnPlan, AddOnState } from './addOnState';
+import { DUO_CORE } from './catalogue';
 import { settingsWrites } from './namespaceSettings';
-import type { FollowUp, Write } from './plan';
+import type { Clock, FollowUp, SectionPlan, Write } from './plan';
 import type { AddOnPurchases } from './provision';
 
 /** What the names planned so far come to; each name sees the rows as the earlier ones leave them. */
@@ -33,15 +39,16 @@ const MAX_UNKNOWN_NAMES = 20;
 
 /**
  * What `add_on_purchases` does to the purchases of a namespace (contract 4.4). `messages` is empty or holds one
- * string, the sentences of all refused names (contract 4.5). `writes`, `followUps` and `missingAddOns` are those of
- * the valid names even when others are refused; whether they are applied is the policy's matter.
+ * string, the sentences of all refused names (contract 4.5). `writes` and `followUps` are those of the valid names even
+ * when others are refused; whether they are applied is the policy's matter.
  * @param memory of an earlier run of the same sync; null: it is the first
  */
 export function planAddOnPurchases(
   attrs: AddOnPurchases,
   state: AddOnState,
+  _clock: Clock,
   memory: AddOnMemory | null = null,
-): AddOnPlan {
+): SectionPlan {
   const requests = Object.entries(attrs).map(([name, value]) => readAddOn(name, value));
   const progress: Progress = {
     rows: plannedRows(state.purchases),
@@ -61,12 +68,11 @@ export function planAddOnPurchases(
     else if (request.kind === 'asked') planRequest(request, state, progress, memory);
   }
   const message = memory?.message ?? (progress.messages.join(' ') || null);
-  const { writes, missing } = rowWrites(progress.rows, state);
+  const writes = rowWrites(progress.rows, state);
   return {
     messages: message === null ? [] : [message],
     writes: progress.enablesDuoCore ? [...writes, ...duoCoreWrites(state)] : writes,
     followUps: memory && writes.length === 0 ? [] : followUpsOf(progress, state),
-    missingAddOns: missing,
     memory: { rows: remembered(requests, progress), message } satisfies AddOnMemory,
   };
 }

@@ -1,7 +1,12 @@
-import { isEmptyElement, readElement, type ReadElement } from './addOnElement';
-import type { AddOnError } from './addOnErrors';
-import type { AddOnElement, AddOnValue } from './addOnInput';
-import { addOnUid } from './addOns';
+import {
+  type AddOnElement,
+  type AddOnValue,
+  isEmptyElement,
+  readElement,
+  type ReadElement,
+  type AddOnError,
+} from './addOnElement';
+import { addOnUid } from './catalogue';
 import type { AddOnPurchases } from './provision';
 
 /** What is asked under one name. */

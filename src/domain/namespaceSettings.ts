@@ -1,5 +1,4 @@
-import { changedColumns } from './changedColumns';
-import type { Write } from './plan';
+import { changedColumns, type Write } from './plan';
 
 /** `namespace_settings.seat_control`. */
 const USER_CAP = 1;

@@ -14,6 +14,12 @@ export type Table =
   | 'subscription_add_ons'
   | 'subscription_add_on_purchases';
 
+/** The id of an add-on's catalogue row that does not exist yet: a write before this one creates it. */
+interface IdOfAddOn {
+  /** The number of the add-on. */
+  idOfAddOn: number;
+}
+
 /**
  * One row to write. `key` names the existing row to update (its primary key); null inserts a new row.
  * `values` holds only the columns to write. The writer adds `created_at` and `updated_at` where the table has them, and
@@ -22,7 +28,7 @@ export type Table =
 export interface Write {
   table: Table;
   key: Record<string, string> | null;
-  values: ColumnValues;
+  values: Record<string, ColumnValue | IdOfAddOn>;
 }
 
 /** Follow-up work that GitLab starts after a section was applied (contract 4.6). */
@@ -42,9 +48,20 @@ export interface SectionPlan {
   followUps: FollowUp[];
   /** The month's notification levels in the CI database are to be reset, where that is a database of its own. */
   resetsCiUsages?: boolean;
-  /** What a repeat of the same sync must know to come to the same rows (contract 5); recorded with the step. */
+  /** What a repeat to come to the same rows (contract 5); recorded with the step. */
   memory?: object;
 }
+
+/**
+ * The rules of one section (contract 4): what is asked, and the rows as they are, make a plan.
+ * @param memory of an earlier run of the same sync; null: it is the first
+ */
+export type PlanSection<Asked, State> = (
+  asked: Asked,
+  state: State,
+  clock: Clock,
+  memory: object | null,
+) => SectionPlan;
 
 /** The time of the database transaction that the plan is made in. */
 export interface Clock {
@@ -52,4 +69,12 @@ export interface Clock {
   now: string;
   /** The UTC day, `YYYY-MM-DD`. */
   today: string;
+}
+
+/** Those of `values` that the row does not hold already; empty when everything is stored (contract 4). */
+export function changedColumns<Value>(
+  row: ColumnValues,
+  values: Record<string, Value>,
+): Record<string, Value> {
+  return Object.fromEntries(Object.entries(values).filter(([column, value]) => row[column] !== value));
 }

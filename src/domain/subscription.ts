@@ -1,12 +1,24 @@
-import { changedColumns } from './changedColumns';
+import {
+  changedColumns,
+  type Clock,
+  type ColumnValues,
+  type FollowUp,
+  type SectionPlan,
+  type Write,
+} from './plan';
 import { BLOCK_OVERAGES, settingsWrites } from './namespaceSettings';
-import type { Clock, ColumnValues, FollowUp, SectionPlan, Write } from './plan';
-import { FREE, isPaidPlan, planName, planUid } from './plans';
+import { FREE, isPaidPlan, planName, planUid } from './catalogue';
 import type { BaseProduct } from './provision';
-import { subscriptionHistory } from './subscriptionHistory';
-import { subscriptionMessages } from './subscriptionMessages';
-import { isNewTerm, isSeatResetDue, seatReset } from './subscriptionRules';
-import type { SubscriptionColumns, SubscriptionRow, SubscriptionState } from './subscriptionState';
+import {
+  subscriptionHistory,
+  subscriptionMessages,
+  isNewTerm,
+  isSeatResetDue,
+  seatReset,
+  type SubscriptionColumns,
+  type SubscriptionRow,
+  type SubscriptionState,
+} from './subscriptionRules';
 
 /** What a repeat of the same sync must know of the first time (contract 5). */
 export interface SubscriptionMemory {
@@ -55,7 +67,8 @@ export function planSubscription(
   const messages = isChanged || unknownPlan !== null ? subscriptionMessages(result, unknownPlan) : [];
   if (messages.length > 0) return { messages, writes: [], followUps: [] };
 
-  const along: ColumnValues = state.askedPlanId === null ? {} : { hosted_plan_id: state.askedPlanId };
+  const planId = state.planIds.get(askedPlanUid(attrs) ?? 0);
+  const along: ColumnValues = planId === undefined ? {} : { hosted_plan_id: planId };
   const plan = !isChanged
     ? NOTHING
     : state.row === null

@@ -1,8 +1,7 @@
-import type { Answer } from './answer';
-import type { SectionEntries } from './failures';
+import type { Answer, SectionEntries } from './answer';
+import type { ColumnValues, Table } from './plan';
 import type { Provision } from './provision';
 import type { SectionName } from './sections';
-import type { ColumnValues, Table } from './plan';
 
 /** `compensate`: all or nothing. `independent`: a refused section leaves the others (contract 3). */
 export type FailurePolicy = 'compensate' | 'independent';
@@ -15,54 +14,38 @@ export interface SyncInput {
   correlation_id: string | null;
 }
 
-/** What a run brings along before its request has been checked. */
-export interface Opening {
-  /** A `SyncInput`, unless a person has started the run with something else. */
-  request: unknown;
+/** Which run a sync has. */
+interface RunOrigin {
   /** The first run of the chain: a reset run keeps it. */
   chain_id: string;
   /** ISO 8601, e.g. `2026-02-13T10:20:30.000Z`. */
   started_at: string;
 }
 
-/** What every activity of an admitted sync is told about its run. */
-export interface StepInput extends SyncInput, Pick<Opening, 'chain_id' | 'started_at'> {
+/** A sync that was admitted, with what its steps need to know. */
+export interface AdmittedSync extends SyncInput, RunOrigin {
   policy: FailurePolicy;
-  /** Null until the sync is admitted, or when it is new. */
-  repeats: Memories | null;
+  /** Null when the sync is new. */
+  memories: Memories | null;
 }
 
 /**
- * What an earlier run of the same sync left to know, by section (contract 5): a repeat comes to exactly the same rows,
+ * What an activity is told of its run: the request as it came, until it is admitted. It is a `SyncInput`, unless a
+ * person has started the run with something else.
+ */
+export type RunArgument =
+  ({ kind: 'unchecked'; request: unknown } & RunOrigin) | { kind: 'admitted'; input: AdmittedSync };
+
+/**
+ * What a run keeps for a repeat of the same sync, by section (contract 5): a repeat ends with exactly the same rows,
  * also where a rule looked at the change from old to new.
  */
 export type Memories = Partial<Record<SectionName, object>>;
 
-/**
- * What a step's transaction holds beside the step. In the normal case the first step admits the sync, too, and the
- * last one records the outcome; in trouble each is a transaction of its own.
- */
-export type StepCall =
-  | { opens: Opening }
-  /** `closes`: what became of the sections before, where this is the last step and the outcome is to be recorded. */
-  | { input: StepInput; closes: SectionEntries | null };
-
-/** Calls a step at once with the others of its run. */
-export interface SequenceCall {
-  /** Of the first step; the others are told the rest by what the steps before have returned. */
-  opens: Opening | null;
-  /** Of the request, for the log: what the steps before have returned does not name it there. */
-  correlation_id: string | null;
-  /** From 0. */
-  position: number;
-  /** How many steps are called. */
-  count: number;
-}
-
 /** How a sync fared at the fence and, under `compensate`, before the rules of all its sections. */
 export type Admission = {
-  input: StepInput;
-  /** The run before this one if it ended without an outcome; its steps stand and this sync goes over them. */
+  input: AdmittedSync;
+  /** The run before this one if it ended without an outcome: its steps stand, and this sync overwrites them. */
   unfinishedRun: string | null;
 } & (
   | { outcome: 'admitted' }
@@ -70,10 +53,11 @@ export type Admission = {
   | { outcome: 'superseded'; by: number }
 );
 
-/** One row that a step changed, for the people who read the run. */
+/** A row that a step changed: its written columns before and after. Null: there was no such row. */
 export interface Change {
   section: SectionName;
   table: Table;
+  /** The primary key. */
   key: string;
   before: ColumnValues | null;
   after: ColumnValues | null;
@@ -92,25 +76,28 @@ export interface DatabaseRefusal {
 
 /** What a step did. */
 export interface StepResult {
+  kind: 'done';
   entries: SectionEntries;
   changes: Change[];
   /** The attempt that took effect, counted from 1 within the activity. */
   attempt: number;
   /** Of its sections that the database refused beside others that stand. */
   refusals?: DatabaseRefusal[];
-  /** Of a step that opened its run. */
+  /** Of the step that admitted its run. */
   admission?: Admission;
   /** The run's answer, where it was recorded together with the step: from then on nothing else may end the run. */
   answer?: Answer;
 }
 
-/** A step that was called with others, and not attempted: why. */
+/** A step that was not attempted: why. */
 export interface SkippedStep {
-  skipped: string;
+  kind: 'skipped';
+  reason: string;
 }
 
 /** What a compensation did: `rolled_back`, or what it had to leave, per section of its step. */
 export interface UndoResult {
+  kind: 'undone';
   entries: SectionEntries;
   restored: { table: Table; key: string }[];
   kept: { table: Table; key: string }[];
@@ -120,6 +107,7 @@ export interface UndoResult {
 
 /** A run that has its outcome is not undone any more. */
 export interface TooLate {
+  kind: 'too_late';
   recorded: Outcome;
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Client } from 'pg';
-import { PLANS } from '../domain/plans';
+import { PLANS } from '../domain/catalogue';
 import { withClient } from './database';
 
 /** The states of GitLab's schema that we have the facts of: as it is, and after the removals that GitLab announced. */

@@ -1,6 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { SECTIONS } from '../domain/sections';
-import { STEPS } from '../domain/steps';
+import { SECTIONS, STEPS } from '../domain/sections';
 import { checkGauge, memoryLimitGauge, poolGauges, type PoolUse } from './processGauges';
 import { createSli } from './sli';
 

@@ -6,16 +6,20 @@ import {
   scheduleLocalActivity,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities';
+import type { StepName } from '../domain/sections';
 
 // The normal case: inside the workflow task, without a round trip through the server. One attempt, bounded well below
-// the time that a caller waits, so that trouble moves on to where it can be seen.
+// the time that a caller waits: after a failure an activity goes on where it can be seen.
 const LOCAL = {
   startToCloseTimeout: '5s',
   scheduleToCloseTimeout: '7s',
   retry: { maximumAttempts: 1 },
 } as const;
 
-// The troubled case: pending in the UI and the CLI, retried until it can be done.
+// A pass is three transactions of five seconds at most (`activities/index`).
+const PASS = { ...LOCAL, startToCloseTimeout: '16s', scheduleToCloseTimeout: '18s' } as const;
+
+// After a failure: pending in the UI and the CLI, retried until it can be done.
 const REGULAR = {
   startToCloseTimeout: '20s',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
@@ -26,20 +30,18 @@ type Result<Name extends keyof Activities> = Awaited<ReturnType<Activities[Name]
 /**
  * Runs an activity as a local one first and, when that fails for a reason that may pass, as a regular one.
  * @param summary one line for the people who read the run
- * @param visibleArgs what the regular one is given, if that differs
  * @throws ActivityFailure whose cause is not retryable, or the run's cancellation
  */
 export async function execute<Name extends keyof Activities>(
   name: Name,
   summary: string,
   args: Parameters<Activities[Name]>,
-  visibleArgs = args,
 ): Promise<Result<Name>> {
   try {
     return await executeLocally(name, summary, args);
   } catch (error) {
     if (isCancellation(error) || permanentCause(error)) throw error;
-    return executeVisibly(name, summary, visibleArgs);
+    return executeVisibly(name, summary, args);
   }
 }
 
@@ -50,6 +52,15 @@ export function executeLocally<Name extends keyof Activities>(
   args: Parameters<Activities[Name]>,
 ): Promise<Result<Name>> {
   return scheduleLocalActivity<Result<Name>>(name, args, { ...LOCAL, summary });
+}
+
+/** Runs a step as a local activity that shares the pass of its run. */
+export function executeInPass<Name extends StepName>(
+  name: Name,
+  summary: string,
+  args: Parameters<Activities[Name]>,
+): Promise<Result<Name>> {
+  return scheduleLocalActivity<Result<Name>>(name, args, { ...PASS, summary });
 }
 
 /** Runs an activity as a regular one whose id is its name, so that people can find and handle it. */

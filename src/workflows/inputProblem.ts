@@ -1,4 +1,4 @@
-import { jsonProblem, MAX_BODY_BYTES } from '../domain/jsonLimits';
+import { jsonProblem, MAX_BODY_BYTES } from '../domain/json';
 import { Undecodable } from './payloadConverter';
 
 // Beside the sync an input holds some ids.

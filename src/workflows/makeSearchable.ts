@@ -1,7 +1,7 @@
 import { CancellationScope, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { Outcome } from '../domain/sync';
 import { executeLocally } from './activityCalls';
-import type { Progress } from './applySteps';
+import type { Saga } from './saga';
 import { outcomeAttributes, startAttributes } from './searchAttributes';
 
 /**
@@ -10,10 +10,7 @@ import { outcomeAttributes, startAttributes } from './searchAttributes';
  * it is asked, as a part of the same task, which ones it has now. Were that not asked again after a refusal, the run
  * could never close.
  */
-export async function makeSearchable(
-  { admission, isCompensated }: Progress,
-  outcome: Outcome,
-): Promise<void> {
+export async function makeSearchable({ admission, isCompensated }: Saga, outcome: Outcome): Promise<void> {
   if (!admission) return;
   const { namespace_id, sync_id } = admission.input;
   const given = workflowInfo().typedSearchAttributes;

@@ -1,22 +1,21 @@
 import {
   ApplicationFailure,
   CancellationScope,
-  isCancellation,
-  setHandler,
   defineSignal,
+  isCancellation,
   setCurrentDetails,
+  setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import { ApplicationFailureCategory } from '@temporalio/common';
-import type { Answer } from '../domain/answer';
-import { FAILURE, type InvalidRequest } from '../domain/failures';
+import { FAILURE, type Answer, type InvalidRequest } from '../domain/answer';
+import { isSyncId } from '../domain/ids';
 import { isAnswer, type Outcome } from '../domain/sync';
-import { isSyncId } from '../domain/syncId';
 import { execute, permanentCause } from './activityCalls';
-import { createSaga, internalFailure, type Ending, type Progress, type Saga } from './applySteps';
 import { inputProblem } from './inputProblem';
 import { makeSearchable } from './makeSearchable';
 import { NEWER_SYNC_SIGNAL } from './names';
+import { messageOf, Saga, type Ending } from './saga';
 
 const newerSyncSignal = defineSignal<[unknown]>(NEWER_SYNC_SIGNAL);
 
@@ -39,59 +38,47 @@ export async function provisionNamespace(request: unknown): Promise<Answer> {
   const problem = inputProblem(request);
   if (problem !== null) throw expected(FAILURE.invalidRequest, problem, refusedInput(problem));
 
-  const { firstExecutionRunId, startTime } = workflowInfo();
-  const opening = {
-    request: request ?? null,
-    chain_id: firstExecutionRunId,
-    started_at: startTime.toISOString(),
-  };
-  const saga = createSaga(opening, () => newerSync);
+  const { firstExecutionRunId: chain_id, startTime } = workflowInfo();
+  const run = { chain_id, started_at: startTime.toISOString() };
+  const saga = new Saga({ kind: 'unchecked', request: request ?? null, ...run }, () => newerSync);
   const ending = await steps
     .run(() => saga.apply())
     .catch((error: unknown) => {
       throw permanentCause(error) ?? error;
     });
-  const outcome = await recordedOutcome(saga, ending);
+  const outcome = await settle(saga, ending);
+  setCurrentDetails(saga.details.text(outcome));
+  await makeSearchable(saga, outcome);
   return endRun(outcome, ending);
 }
 
 const refusedInput = (error: string): InvalidRequest => ({ status: 400, body: { error } });
 
-/** What the ledger says of how the run ended; written now unless the last step has brought it along. */
-async function recordedOutcome(saga: Saga, ending: Ending): Promise<Outcome> {
-  const { progress } = saga;
-  let outcome = progress.recorded;
+/** Undoes what must not stand. @returns what the ledger says of how the run ended, written now unless it is there */
+async function settle(saga: Saga, ending: Ending): Promise<Outcome> {
+  await saga.compensate(ending);
+  if (saga.recorded) return saga.recorded;
   try {
-    outcome ??= await record(progress, outcomeOf(ending));
+    return await record(saga, saga.outcomeOf(ending));
   } catch (error) {
-    if (progress.admission?.input.policy !== 'independent') await saga.undo();
-    outcome = progress.recorded;
-    if (!outcome) {
-      await makeSearchable(progress, { status: 'failed', message: null });
-      throw internalFailure(error as Error);
-    }
+    const failure = error as Error;
+    await saga.compensate({ kind: 'failed', failure });
+    if (saga.recorded) return saga.recorded;
+    await makeSearchable(saga, { status: 'failed', message: null });
+    throw internalFailure(failure);
   }
-  setCurrentDetails(progress.details.text(outcome));
-  await makeSearchable(progress, outcome);
-  return outcome;
 }
 
-function record({ run, refusals }: Progress, outcome: Outcome): Promise<Outcome> {
+function record({ run, refusals }: Saga, outcome: Outcome): Promise<Outcome> {
   return CancellationScope.nonCancellable(() =>
     execute('recordOutcome', 'Record the outcome and release follow-up work', [run, outcome, refusals]),
   );
 }
 
-function outcomeOf(ending: Ending): Outcome {
-  if ('answer' in ending) return ending.answer;
-  return isCancellation(ending.failure)
-    ? { status: 'cancelled', message: 'Cancelled' }
-    : { status: 'failed', message: internalFailure(ending.failure).message };
-}
-
 function endRun(outcome: Outcome, ending: Ending): Answer {
   if (!isAnswer(outcome)) {
-    const failure = 'failure' in ending ? ending.failure : new Error(outcome.message ?? outcome.status);
+    const isFailure = ending.kind === 'failed' || ending.kind === 'invalid';
+    const failure = isFailure ? ending.failure : new Error(outcome.message ?? outcome.status);
     if (isCancellation(failure)) throw failure;
     const cause = permanentCause(failure);
     throw cause?.type === FAILURE.invalidRequest ? cause : internalFailure(failure);
@@ -99,6 +86,16 @@ function endRun(outcome: Outcome, ending: Ending): Answer {
   if (outcome.status !== 'error') return outcome;
   // A refused sync is a failed run: that is how people look for it, and the message shows in every list.
   throw expected(FAILURE.refused, outcome.message ?? 'refused', outcome);
+}
+
+/** A bug ended the run: what the steps left is undone or recorded; the run fails. */
+function internalFailure(error: Error): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: FAILURE.internal,
+    message: messageOf(error),
+    nonRetryable: true,
+    cause: error,
+  });
 }
 
 /** A failure that is no fault of ours. */
@@ -110,6 +107,6 @@ function expected(type: string, message: string, detail: unknown): ApplicationFa
     details: [detail],
     category: ApplicationFailureCategory.BENIGN,
   });
-  failure.stack = ''; // where in our code it was found out tells nobody anything
+  failure.stack = ''; // where in our code it was found tells nobody anything
   return failure;
 }

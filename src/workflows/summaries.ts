@@ -1,5 +1,5 @@
 import type { Provision } from '../domain/provision';
-import type { StepName, UndoName } from '../domain/steps';
+import type { StepName, UndoName } from '../domain/sections';
 
 /** One line about a run, shown in the list of runs. */
 export function runSummary(namespaceId: string, syncId: number | null, provision: Provision): string {

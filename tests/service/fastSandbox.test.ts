@@ -5,7 +5,7 @@ import { fullSync } from '../support/syncs';
 import { TemporalProbe } from '../support/temporal';
 import { startOwnService, type OwnService } from './sections/support/ownService';
 
-const PRELOAD = path.join(__dirname, '../../dist/temporal/fastSandbox.js');
+const PRELOAD = path.join(__dirname, '../../dist/worker/fastSandbox.js');
 
 let service: OwnService;
 let temporal: TemporalProbe;

@@ -1,6 +1,6 @@
 import type { VNode } from 'preact';
 import type { Entitlements } from '../../db/auditEntitlements';
-import { addOnName } from '../../domain/addOns';
+import { addOnName } from '../../domain/catalogue';
 import { Facts, Table } from './page';
 
 const NONE = <span class="none">none</span>;

@@ -9,7 +9,7 @@ import { findChanges, findRuns } from '../../db/auditRuns';
 import { withSnapshot } from '../../db/auditSnapshot';
 import type { GitlabSchema, SchemaCache } from '../../db/gitlabSchema';
 import type { Tx } from '../../db/pool';
-import { fitsInt8, isPrimaryKey } from '../../domain/namespaceId';
+import { fitsInt8, isPrimaryKey } from '../../domain/ids';
 import { answerProblems } from '../answerProblems';
 import { findNamespace } from '../findNamespace';
 import { HttpProblem } from '../problems';

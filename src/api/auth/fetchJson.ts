@@ -1,5 +1,4 @@
-import { fetchFailure } from '../../domain/fetchFailure';
-import { withoutCredentials } from '../../domain/withoutCredentials';
+import { fetchFailure, withoutCredentials } from '../../domain/withoutCredentials';
 import { readCapped } from '../../wire/cappedBody';
 import { HttpProblem } from '../problems';
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { unreleasedFollowUps, UNRELEASED } from '../../../src/db/unreleased';
-import { openRuns } from '../../../src/temporal/openRuns';
+import { openRuns } from '../../../src/worker/openRuns';
 import { testEnvironment } from '../../support/environment';
 import { eventually } from '../../support/eventually';
 import { Exposition } from '../../support/exposition';

@@ -2,8 +2,19 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/gl
 import type { ServerResponse } from 'node:http';
 import fc from 'fast-check';
 import { createTokenVerifier, type VerifyToken } from '../../../src/api/auth/verifyToken';
-import { claims, discoveryOf, json, keySet, makeKey, sign, startPortal } from './portal';
-import { DISCOVERY, KEYS, type ScriptedPortal, type TestKey } from './portal';
+import {
+  claims,
+  discoveryOf,
+  json,
+  keySet,
+  makeKey,
+  sign,
+  startPortal,
+  DISCOVERY,
+  KEYS,
+  type ScriptedPortal,
+  type TestKey,
+} from './portal';
 
 const START = Date.parse('2026-02-13T10:00:00Z');
 const SECOND = 1000;

@@ -2,8 +2,19 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/gl
 import { gzipSync } from 'node:zlib';
 import type { HttpProblem } from '../../../src/api/problems';
 import { createTokenVerifier, type VerifyToken } from '../../../src/api/auth/verifyToken';
-import { claims, discoveryOf, json, makeKey, sign, startPortal } from './portal';
-import { DISCOVERY, KEYS, type Answer, type ScriptedPortal, type TestKey } from './portal';
+import {
+  claims,
+  discoveryOf,
+  json,
+  makeKey,
+  sign,
+  startPortal,
+  DISCOVERY,
+  KEYS,
+  type Answer,
+  type ScriptedPortal,
+  type TestKey,
+} from './portal';
 
 const TIMEOUT_MS = 200;
 const HUGE = JSON.stringify({ keys: [], filler: 'x'.repeat(1024 * 1024) });

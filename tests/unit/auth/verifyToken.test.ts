@@ -2,8 +2,19 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { createHmac } from 'node:crypto';
 import { CompactEncrypt, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { createTokenVerifier, type VerifyToken } from '../../../src/api/auth/verifyToken';
-import { claims, discoveryOf, json, keySet, makeKey, sign, startPortal } from './portal';
-import { DISCOVERY, KEYS, type ScriptedPortal, type TestKey } from './portal';
+import {
+  claims,
+  discoveryOf,
+  json,
+  keySet,
+  makeKey,
+  sign,
+  startPortal,
+  DISCOVERY,
+  KEYS,
+  type ScriptedPortal,
+  type TestKey,
+} from './portal';
 
 const NOW = Date.parse('2026-02-13T10:00:00Z');
 const SECONDS = NOW / 1000;

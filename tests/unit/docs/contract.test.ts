@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
-import { ADD_ONS } from '../../../src/domain/addOns';
-import { PLANS } from '../../../src/domain/plans';
+import { ADD_ONS, PLANS } from '../../../src/domain/catalogue';
 
 const contract = readFileSync(path.join(__dirname, '../../../docs/contract.md'), 'utf8');
 

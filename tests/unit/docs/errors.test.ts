@@ -5,7 +5,7 @@ import { TOKEN_REFUSALS } from '../../../src/api/auth/refusal';
 import { PROBLEMS } from '../../../src/api/problems';
 import { judge } from '../../../src/cdot/verdict';
 import { SQLSTATE_CLASSES } from '../../../src/db/sqlState';
-import { FAILURE } from '../../../src/domain/failures';
+import { FAILURE } from '../../../src/domain/answer';
 
 const ROOT = path.join(__dirname, '../../..');
 const DOCUMENT = readFileSync(path.join(ROOT, 'docs/errors.md'), 'utf8');

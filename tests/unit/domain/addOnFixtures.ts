@@ -1,7 +1,7 @@
-import type { AddOnValue } from '../../../src/domain/addOnInput';
+import type { AddOnValue } from '../../../src/domain/addOnElement';
 import { planAddOnPurchases } from '../../../src/domain/addOnPurchases';
-import { ADD_ONS } from '../../../src/domain/addOns';
-import type { AddOnPlan, AddOnPurchaseRow, AddOnState } from '../../../src/domain/addOnState';
+import { ADD_ONS } from '../../../src/domain/catalogue';
+import type { AddOnPlan, AddOnPurchaseRow, AddOnState } from '../../../src/domain/addOnRows';
 
 /** What a new purchase needs. */
 export const FULL = { quantity: 5, started_on: '2026-01-01', expires_on: '2027-01-01', purchase_xid: 'A-1' };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { AddOnElement, AddOnValue } from '../../../src/domain/addOnInput';
+import type { AddOnElement, AddOnValue } from '../../../src/domain/addOnElement';
 import { planAddOnPurchases } from '../../../src/domain/addOnPurchases';
 import { parseProvision } from '../../../src/domain/provision';
 import { anyProvision } from './anyProvision';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { ADD_ONS } from '../../../src/domain/addOns';
+import { ADD_ONS } from '../../../src/domain/catalogue';
 import { planAddOnPurchases } from '../../../src/domain/addOnPurchases';
-import type { AddOnMemory, AddOnPlan, AddOnPurchaseRow } from '../../../src/domain/addOnState';
+import type { AddOnMemory, AddOnPlan, AddOnPurchaseRow } from '../../../src/domain/addOnRows';
 import { addOnState, FULL, planFor, purchase } from './addOnFixtures';
 import { events, settings } from './subscriptionFixtures';
 

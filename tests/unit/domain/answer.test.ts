@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { answerOf, supersededAnswer } from '../../../src/domain/answer';
-import { SECTIONS } from '../../../src/domain/sections';
-import { SECTION_LABELS, STEPS } from '../../../src/domain/steps';
+import { SECTIONS, SECTION_LABELS, STEPS } from '../../../src/domain/sections';
 
 describe('the answer (contract 2)', () => {
   test('nothing asked is a success with four nulls', () => {

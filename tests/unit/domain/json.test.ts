@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { canonicalJson } from '../../../src/domain/canonicalJson';
-import { jsonProblem } from '../../../src/domain/jsonLimits';
+import { canonicalJson, jsonProblem } from '../../../src/domain/json';
 
 function nested(levels: number, open = '[', close = ']'): unknown {
   return JSON.parse(open.repeat(levels) + (open === '[' ? '' : '1') + close.repeat(levels));

@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { planComputeMinutes, type ComputeMinutesState } from '../../../src/domain/computeMinutes';
-import { planStorage } from '../../../src/domain/storage';
+import { planComputeMinutes, type ComputeMinutesState, planStorage } from '../../../src/domain/limits';
 import { events } from './subscriptionFixtures';
 
 const NOTHING = { messages: [], writes: [], followUps: [] };

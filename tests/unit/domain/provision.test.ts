@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { askedSections } from '../../../src/domain/askedSections';
+import { askedSections } from '../../../src/domain/sections';
 import { parseProvision, provisionJsonSchema, type Provision } from '../../../src/domain/provision';
 import { anyProvision } from './anyProvision';
 

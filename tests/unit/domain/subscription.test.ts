@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { BaseProduct } from '../../../src/domain/provision';
 import { askedPlanUid, planSubscription } from '../../../src/domain/subscription';
-import type { SubscriptionState } from '../../../src/domain/subscriptionState';
+import type { SubscriptionState } from '../../../src/domain/subscriptionRules';
 import { clock, events, planColumns, premiumRow, settings, stateOf, valuesFor } from './subscriptionFixtures';
 
 const NOTHING = { messages: [], writes: [], followUps: [] };

@@ -1,7 +1,7 @@
 import type { Clock, ColumnValues, SectionPlan, Table } from '../../../src/domain/plan';
-import { PLANS, planUid } from '../../../src/domain/plans';
+import { PLANS, planUid } from '../../../src/domain/catalogue';
 import type { NamespaceSettings } from '../../../src/domain/namespaceSettings';
-import type { SubscriptionRow, SubscriptionState } from '../../../src/domain/subscriptionState';
+import type { SubscriptionRow, SubscriptionState } from '../../../src/domain/subscriptionRules';
 
 export const clock: Clock = { now: '2026-06-15 10:20:30.123456+00', today: '2026-06-15' };
 

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { BaseProduct } from '../../../src/domain/provision';
 import { planSubscription, type SubscriptionMemory } from '../../../src/domain/subscription';
-import type { SubscriptionRow, SubscriptionState } from '../../../src/domain/subscriptionState';
+import type { SubscriptionRow, SubscriptionState } from '../../../src/domain/subscriptionRules';
 import {
   clock,
   events,

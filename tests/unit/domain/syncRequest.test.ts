@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { fitsInt8, isPrimaryKey } from '../../../src/domain/namespaceId';
-import { parseSyncBody } from '../../../src/domain/syncRequest';
+import { fitsInt8, isPrimaryKey } from '../../../src/domain/ids';
+import { parseSyncBody } from '../../../src/domain/request';
 
 describe('the body (contract 1.3)', () => {
   test.each([undefined, null, [], [{}], 'x', 1, {}, { sync_id: 1 }])('%p lacks provision', (body) => {

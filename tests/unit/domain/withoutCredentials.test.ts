@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { fetchFailure } from '../../../src/domain/fetchFailure';
-import { withoutCredentials } from '../../../src/domain/withoutCredentials';
+import { fetchFailure, withoutCredentials } from '../../../src/domain/withoutCredentials';
 
 test.each([
   ['http://user:secret@host/path', 'http://host/path'],

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { Runtime } from '@temporalio/worker';
-import { STEPS } from '../../../src/domain/steps';
+import { STEPS } from '../../../src/domain/sections';
 import { replay } from '../../support/replay';
 
 const HISTORIES = path.join(__dirname, '../../histories');

@@ -1,4 +1,4 @@
-import { planUid } from '../../../../src/domain/plans';
+import { planUid } from '../../../../src/domain/catalogue';
 import type { HttpAnswer, ServiceClient } from '../../../support/client';
 
 type Row = Record<string, unknown>;

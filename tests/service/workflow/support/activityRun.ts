@@ -6,9 +6,8 @@ import { createActivities, type Activities } from '../../../../src/activities';
 import { SchemaCache } from '../../../../src/db/gitlabSchema';
 import { createPool } from '../../../../src/db/pool';
 import { createMetrics } from '../../../../src/metrics/metrics';
-import type { Answer } from '../../../../src/domain/answer';
-import type { SectionEntries } from '../../../../src/domain/failures';
-import { STEPS, type StepName } from '../../../../src/domain/steps';
+import type { Answer, SectionEntries } from '../../../../src/domain/answer';
+import { STEPS, type StepName } from '../../../../src/domain/sections';
 import type { Opening, SkippedStep, StepInput, StepResult } from '../../../../src/domain/sync';
 import { fullSync } from '../../../support/syncs';
 

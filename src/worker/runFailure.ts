@@ -1,7 +1,6 @@
 import { WorkflowContinuedAsNewError, WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import type { Answer } from '../domain/answer';
-import { FAILURE, type InvalidRequest } from '../domain/failures';
+import { type Answer, FAILURE, type InvalidRequest } from '../domain/answer';
 
 /** How a run that did not complete ended, for the caller of the endpoint. */
 export type RunFailure =

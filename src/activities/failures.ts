@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { databaseFailure } from '../db/sqlState';
-import { FAILURE, type InvalidRequest, type SectionEntries } from '../domain/failures';
+import { FAILURE, type InvalidRequest, type SectionEntries } from '../domain/answer';
 import type { DatabaseRefusal } from '../domain/sync';
 
 /** The caller's values are refused; never retried (contract 3). @param refusals by the database */

@@ -10,7 +10,7 @@ import {
   type WorkerDeploymentOptions,
 } from '@temporalio/worker';
 import type { Activities } from '../activities';
-import { STEPS } from '../domain/steps';
+import { STEPS } from '../domain/sections';
 import { DEPLOYMENT, TASK_QUEUE } from '../workflows/names';
 import type { TemporalConnection } from './connection';
 

@@ -3,7 +3,7 @@ import { Script } from 'node:vm';
 import { isMainThread } from 'node:worker_threads';
 
 /*
- * To be preloaded, not imported: `node --require ./dist/temporal/fastSandbox.js …` (docs/scaling.md). It takes two aids
+ * To be preloaded, not imported: `node --require ./dist/worker/fastSandbox.js …` (docs/scaling.md). It takes two aids
  * for people who debug workflows out of the SDK's sandbox, because they cost more than our workflow itself:
  * - each call into the sandbox is watched by a thread of its own, which ends code that does not yield. Ours has no
  *   loop that waits for something;

@@ -21,3 +21,15 @@ export function canonicalId(id: unknown): string | null {
   if (typeof id !== 'string' || !isPrimaryKey(id) || !fitsInt8(id)) return null;
   return String(BigInt(id));
 }
+
+const PRINTABLE = /^[\x21-\x7e]{1,255}$/;
+
+/** Whether a sender's name for its request can be used: printable ASCII without spaces (contract 2). */
+export function isCorrelationId(value: unknown): value is string {
+  return typeof value === 'string' && PRINTABLE.test(value);
+}
+
+/** `sync_id` orders syncs, so a value that lost its precision or its type on the way is refused, not coerced. */
+export function isSyncId(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
+}

@@ -40,6 +40,7 @@ export class SearchAttributes {
   private lastProblems: string[] = Object.keys(WANTED).map((name) => `${name} was not looked for yet`);
   private reading: Promise<boolean> | null = null;
   private readAt = -Infinity;
+  private wasRead = false;
 
   constructor(
     private readonly temporal: TemporalConnection,
@@ -142,7 +143,8 @@ export class SearchAttributes {
   }
 
   private conclude(names: string[], problems: string[]): void {
-    const isNew = problems.join() !== this.lastProblems.join();
+    const isNew = problems.join() !== this.lastProblems.join() && (this.wasRead || problems.length > 0);
+    this.wasRead = true;
     Object.assign(this, { names, lastProblems: problems, readAt: performance.now() });
     this.missing.set(Object.keys(WANTED).length - names.length);
     if (!isNew) return;
