@@ -5,12 +5,11 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import express from 'express';
-import { Client } from 'pg';
 import { migrateProvisioning } from '../src/db/migrate';
 import { loadSigningKeys } from '../src/issuer/keys';
 import { createIssuerRouter } from '../src/issuer/router';
 import { signToken } from '../src/issuer/token';
-import { ensureDatabase } from '../src/local/ensureDatabase';
+import { ensureDatabase, withClient } from '../src/local/database';
 import { prepareGitlabDatabase } from '../src/local/gitlabDatabase';
 import { startPostgres } from '../src/local/postgres';
 import { NAMESPACES } from './load/syncs';
@@ -84,13 +83,9 @@ export async function startServers(namespaces: Partial<Record<Backend, string[]>
 
 /** Runs statements whose answer does not matter, each by itself. */
 export async function execute(url: string, ...statements: string[]): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
+  await withClient(url, async (client) => {
     for (const sql of statements) await client.query(sql);
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 async function fillTemplate(url: string): Promise<void> {

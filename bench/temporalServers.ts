@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { loadConfig } from '../src/config/config';
-import { commandOutput } from '../src/local/commandOutput';
+import { commandOutput } from '../src/local/watchedProcess';
 import { temporalCli } from '../src/local/temporalCli';
 import { startTemporalServer } from '../src/local/temporalServer';
 

@@ -5,14 +5,13 @@ import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { loadConfig } from '../dist/config/config.js';
-import { startChild } from '../dist/local/childProcess.js';
-import { commandOutput } from '../dist/local/commandOutput.js';
-import { ensureDatabase } from '../dist/local/ensureDatabase.js';
-import { stopOrphan } from '../dist/local/pidFile.js';
+import { startChild, stopOrphan } from '../dist/local/childProcess.js';
+import { commandOutput } from '../dist/local/watchedProcess.js';
+import { ensureDatabase } from '../dist/local/database.js';
 import { freePort, startOnFreePorts } from '../dist/local/ports.js';
 import { startPostgres } from '../dist/local/postgres.js';
 import { temporalCli } from '../dist/local/temporalCli.js';
-import { DYNAMIC_CONFIG } from '../dist/local/temporalFlags.js';
+import { DYNAMIC_CONFIG } from '../dist/local/temporalServer.js';
 
 // A Temporal server like those that people run in production: with its data in PostgreSQL. See CONTRIBUTING.md.
 const VERSION = 'v1.31.2';

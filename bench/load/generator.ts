@@ -2,6 +2,7 @@ import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job, JobResult } from './job';
 import { fullSync, NAMESPACES, SUCCESS } from './syncs';
+import { provisionPath } from '../../src/wire/endpoint';
 
 // The load generator, a process of its own: what it costs is not charged to a contender.
 process.on('message', (job: Job) => {
@@ -53,7 +54,7 @@ function post(agent: Agent, { url, token }: Job, namespaceId: number, n: number)
   const body = JSON.stringify(fullSync(n));
   return new Promise((resolve, reject) => {
     const sent = request(
-      `${url}/api/v4/internal/gitlab_subscriptions/namespaces/${namespaceId}/provision`,
+      url + provisionPath(String(namespaceId)),
       {
         method: 'POST',
         agent,

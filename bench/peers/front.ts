@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import type { Pool } from 'pg';
 import { createTokenVerifier } from '../../src/api/auth/verifyToken';
 import { readJsonBody } from '../../src/api/readBody';
-import { requestId } from '../../src/api/requestId';
+import { requestId } from '../../src/api/healthApp';
 import { requestLog } from '../../src/api/requestLog';
 import { findNamespace } from '../../src/db/namespaces';
 import { run } from '../../src/db/statement';
@@ -15,6 +15,7 @@ import type { Answer } from '../../src/domain/answer';
 import { checkNamespace, parseSyncBody } from '../../src/domain/request';
 import type { SyncInput } from '../../src/domain/sync';
 import { createMetrics } from '../../src/metrics/metrics';
+import { provisionPath } from '../../src/wire/endpoint';
 
 /**
  * The HTTP side of every peer: what the product does before it starts a run, with the product's own parts. Says on
@@ -26,7 +27,7 @@ export async function serve(pool: Pool, work: (input: SyncInput) => Promise<Answ
   const app = express();
   app.set('etag', false);
   app.use(requestId, requestLog(pino(), createMetrics()), helmet());
-  app.post('/api/v4/internal/gitlab_subscriptions/namespaces/:id/provision', async (req, res) => {
+  app.post(provisionPath(':id'), async (req, res) => {
     await verifyToken(req.get('x-customers-dot-internal-token'));
     const lookUp = findNamespace(req.params.id);
     const found = checkNamespace(lookUp && (await run(pool, lookUp)));

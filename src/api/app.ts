@@ -1,7 +1,9 @@
 import type { Express, RequestHandler, Router } from 'express';
+import { INTERNAL_PATH, provisionPath } from '../wire/endpoint';
 import { answerProblems } from './answerProblems';
 import { auditPages, type AuditPages } from './audit/router';
-import { createBareApp, createHealthApp, type BareDependencies, type HealthDependencies } from './healthApp';
+import { createBareApp, createHealthApp, type BareDependencies } from './healthApp';
+import type { Health } from './health';
 import { measureEndpoint } from './measure';
 import { openApiDocument } from './openApi';
 import { HttpProblem } from './problems';
@@ -15,14 +17,13 @@ export interface EndpointSide extends ProvisionRoute {
   issuer?: Router;
 }
 
-/** What whoever operates the service uses: health, metrics and the audit pages. */
-export interface OperationsSide extends Pick<HealthDependencies, 'checks' | 'warnings' | 'stopping'> {
+/** What operators use: health, metrics and the audit pages. */
+export interface OperationsSide extends Health {
   /** Null: the pages are not served. */
   audit: AuditPages | null;
 }
 
-const INTERNAL = '/api/v4/internal';
-const PROVISION = `${INTERNAL}/gitlab_subscriptions/namespaces/:id/provision`;
+const PROVISION = provisionPath(':id');
 
 /** What one port of the API serves: one side, or both. */
 export function createApp(
@@ -33,7 +34,7 @@ export function createApp(
   if (endpoint) addEndpoint(app, endpoint);
   if (operations?.audit) app.use(auditPages(operations.audit));
   app.use(() => {
-    throw new HttpProblem(404, 'not_found', { error: '404 Not Found' });
+    throw new HttpProblem('not_found');
   });
   app.use(answerProblems((res, { body }) => res.json(body)));
   return app;
@@ -42,14 +43,14 @@ export function createApp(
 function addEndpoint(app: Express, deps: EndpointSide): void {
   const description = openApiDocument();
   if (deps.issuer) app.use(deps.issuer);
-  app.get(`${INTERNAL}/openapi.json`, (_req, res) => void res.json(description));
+  app.get(`${INTERNAL_PATH}/openapi.json`, (_req, res) => void res.json(description));
   const check = checkToken(deps);
   // An id that cannot be decoded fails as soon as the route is matched, and the token comes before that.
-  app.use(INTERNAL, (req, res, next) => (isDecodable(req.path) ? next() : check(req, res, next)));
+  app.use(INTERNAL_PATH, (req, res, next) => (isDecodable(req.path) ? next() : check(req, res, next)));
   // On the route itself, so that also what fails there is counted for it; then on whatever else there could be.
   if (deps.trace) app.post(PROVISION, deps.trace);
   app.post(PROVISION, measureEndpoint(deps.metrics, PROVISION), check, provision(deps));
-  app.use(INTERNAL, check);
+  app.use(INTERNAL_PATH, check);
 }
 
 function isDecodable(path: string): boolean {

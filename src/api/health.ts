@@ -4,17 +4,17 @@ import type { RequestHandler } from 'express';
 /** Something this process cannot work without. Resolves when it is up, rejects when it is not. */
 export type HealthCheck = () => Promise<unknown>;
 
-/** What is not as it should be, though the process can work: one line each. Never rejects. */
-export type Warnings = () => Promise<readonly string[]>;
-
-interface Health {
+/** What the health of a process is made of. */
+export interface Health {
+  /** What the process cannot work without, by name. */
   checks: Record<string, HealthCheck>;
-  warnings?: Warnings;
-  /** Aborted when the process has been told to stop. */
+  /** Faults that do not keep the process from working: one line each. Never rejects. */
+  warnings?: () => Promise<readonly string[]>;
+  /** Aborted when the process is to stop. */
   stopping: AbortSignal;
 }
 
-/** A check that fails for reasons which the readiness tells: one line each, without secrets. */
+/** A check that fails for reasons that the readiness lists: one line each, without secrets. */
 export class CheckFailed extends Error {
   readonly code = 'check_failed';
   constructor(readonly lines: readonly string[]) {
@@ -30,9 +30,8 @@ export const liveness: RequestHandler = (_req, res) => {
 };
 
 /**
- * `GET /-/readiness`: 200 when every check passes, else 503 with the names of those that fail, and what they tell. Once
- * the process has been told to stop it is 503, too, so that no new requests are sent here while running ones finish.
- * Warnings are listed, if there are any, and change no status.
+ * `GET /-/readiness`: 200 when every check passes, else 503 with the names of those that fail, and their reasons. Also 503
+ * once the process is to stop, so that balancers send no new requests while running ones finish. Warnings change no status.
  */
 export function readiness({ checks, warnings, stopping }: Health): RequestHandler {
   return async (_req, res) => {
@@ -59,7 +58,7 @@ export async function passes(check: HealthCheck): Promise<boolean> {
   return (await failureOf(check)) === null;
 }
 
-/** @returns null when the check passes within two seconds, else the lines that tell why it does not */
+/** @returns null when the check passes within two seconds, else the reasons, one line each */
 function failureOf(check: HealthCheck): Promise<readonly string[] | null> {
   const failure = check().then(
     () => null,

@@ -1,24 +1,15 @@
-import express, { type Express } from 'express';
+import { randomUUID } from 'node:crypto';
+import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
+import { isCorrelationId } from '../domain/ids';
 import type { Metrics } from '../metrics/metrics';
-import { liveness, passes, readiness, type HealthCheck, type Warnings } from './health';
-import { metricsRoute } from './metricsRoute';
-import { requestId } from './requestId';
+import { liveness, passes, readiness, type Health } from './health';
 import { requestLog } from './requestLog';
 
 export interface BareDependencies {
   log: Logger;
   metrics: Metrics;
-}
-
-export interface HealthDependencies extends BareDependencies {
-  /** What the process cannot work without. */
-  checks: Record<string, HealthCheck>;
-  /** What is not as it should be, and no reason to be sent no requests. */
-  warnings?: Warnings;
-  /** Aborted when the process has been told to stop. */
-  stopping: AbortSignal;
 }
 
 /** What every port serves: liveness. Its requests have ids, and are logged and counted. */
@@ -30,9 +21,26 @@ export function createBareApp({ log, metrics }: BareDependencies): Express {
 }
 
 /** What every part serves: liveness, readiness and metrics. A part adds its own routes. */
-export function createHealthApp({ log, metrics, checks, warnings, stopping }: HealthDependencies): Express {
-  for (const [name, check] of Object.entries(checks)) metrics.checks.set(name, () => passes(check));
+export function createHealthApp({ log, metrics, ...health }: BareDependencies & Health): Express {
+  for (const [name, check] of Object.entries(health.checks)) metrics.checks.set(name, () => passes(check));
   return createBareApp({ log, metrics })
-    .get('/-/readiness', readiness({ checks, stopping, ...(warnings && { warnings }) }))
+    .get('/-/readiness', readiness(health))
     .get('/-/metrics', metricsRoute(metrics));
+}
+
+/** Names the request in its answer and in everything that comes of it (contract 2: `X-Request-Id`). */
+export const requestId: RequestHandler = (req, res, next) => {
+  const sent = req.get('x-request-id');
+  const id = isCorrelationId(sent) ? sent : randomUUID();
+  res.locals['requestId'] = id;
+  res.set('X-Request-Id', id);
+  next();
+};
+
+/** `GET /-/metrics`: what this process has counted, in Prometheus' text format. */
+function metricsRoute({ registry, others }: Metrics): RequestHandler {
+  return async (_req, res) => {
+    const texts = await Promise.all([registry.metrics(), ...others.map((other) => other())]);
+    res.type(registry.contentType).send(texts.join('\n'));
+  };
 }

@@ -2,11 +2,11 @@ import type { RequestHandler } from 'express';
 import type { Answer } from '../domain/answer';
 import { SECTIONS } from '../domain/sections';
 import type { Metrics } from '../metrics/metrics';
-import { TOKEN_REFUSALS, Unauthorized } from './auth/errors';
-import { PROBLEM_CODES } from './problems';
+import { TOKEN_REFUSALS } from './auth/refusal';
+import { HttpProblem, PROBLEMS } from './problems';
 
 // What the endpoint answers (contract 2). Each begins at 0, so that an alert sees the very first one.
-const STATUSES = [200, 400, 401, 404, 409, 413, 415, 422, 500, 503];
+const STATUSES = new Set([200, 409, 422, ...Object.values(PROBLEMS).flatMap(({ statuses }) => statuses)]);
 
 /** Measures the requests of the endpoint, beside what is measured for all requests. */
 export function measureEndpoint(
@@ -14,7 +14,7 @@ export function measureEndpoint(
   route: string,
 ): RequestHandler {
   for (const status of STATUSES) requests.inc({ method: 'POST', route, status }, 0);
-  for (const code of PROBLEM_CODES) problems.inc({ code }, 0);
+  for (const code of Object.keys(PROBLEMS)) problems.inc({ code }, 0);
   for (const reason of TOKEN_REFUSALS) tokenRefusals.inc({ reason }, 0);
   return (_req, res, next) => {
     const begun = performance.now();
@@ -28,7 +28,8 @@ export async function countRefusals({ tokenRefusals }: Metrics, check: Promise<v
   try {
     await check;
   } catch (error) {
-    if (error instanceof Unauthorized) tokenRefusals.inc({ reason: error.reason });
+    if (error instanceof HttpProblem && error.code === 'unauthorized')
+      tokenRefusals.inc({ reason: error.why.reason ?? '' });
     throw error;
   }
 }
@@ -43,8 +44,7 @@ export function countAnswer(metrics: Metrics, { status, payload }: Answer, at: '
 }
 
 /**
- * Counts a request among those that wait while `work` goes on: first for its turn, and from when `work` says that
- * there is a run, for its result.
+ * Counts a request as waiting while `work` runs: first for its turn, and once `work` reports a run, for its result.
  */
 export async function countWaiting<T>(
   { waiters }: Metrics,

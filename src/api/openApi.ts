@@ -1,18 +1,15 @@
 import { provisionJsonSchema } from '../domain/provision';
 import { SECTIONS } from '../domain/sections';
+import { provisionPath } from '../wire/endpoint';
+import { PROBLEMS, type ProblemBody } from './problems';
 
-const PATH = '/api/v4/internal/gitlab_subscriptions/namespaces/{id}/provision';
-
-const message = (example: string) => ({
+/** The schema of an answer that is no outcome of a sync, with that body as its example. */
+const bodyOf = (body: ProblemBody) => ({
   type: 'object',
-  required: ['message'],
-  properties: { message: { type: 'string', examples: [example] } },
-});
-
-const error = (example: string) => ({
-  type: 'object',
-  required: ['error'],
-  properties: { error: { type: 'string', examples: [example] } },
+  required: Object.keys(body),
+  properties: Object.fromEntries(
+    Object.entries(body).map(([key, example]) => [key, { type: 'string', examples: [example] }]),
+  ),
 });
 
 const json = (schema: object) => ({ 'application/json': { schema } });
@@ -88,7 +85,7 @@ export function openApiDocument(): object {
         'Provisions a root namespace with everything CustomersDot sold it: one sync, all or nothing.',
     },
     paths: {
-      [PATH]: {
+      [provisionPath('{id}')]: {
         post: {
           operationId: 'provisionNamespace',
           summary: 'Provision one namespace with one sync',
@@ -145,20 +142,20 @@ function responses(): object {
     422: answered('At least one section was refused.'),
     400: problem('Not a root namespace, or parameters that cannot be read.', {
       oneOf: [
-        message('400 Bad request - Must be root namespace'),
-        error('provision[base_product][seats] is invalid'),
+        bodyOf({ message: '400 Bad request - Must be root namespace' }),
+        bodyOf({ error: 'provision[base_product][seats] is invalid' }),
       ],
     }),
-    401: problem('No valid token.', message('401 Unauthorized')),
-    404: problem('No such namespace.', message('404 Namespace Not Found')),
-    413: problem('The body is larger than 100 kB.', error('The body must not be larger than 100kb')),
-    415: problem('The body is not JSON.', error('The body must be application/json')),
-    500: problem('A bug.', message('500 Internal Server Error')),
+    401: problem('No valid token.', bodyOf(PROBLEMS.unauthorized.body)),
+    404: problem('No such namespace.', bodyOf(PROBLEMS.namespace_refused.body)),
+    413: problem('The body is larger than 100 kB.', bodyOf(PROBLEMS.body_too_large.body)),
+    415: problem('The body is not JSON.', bodyOf(PROBLEMS.unsupported_media_type.body)),
+    500: problem('A bug.', bodyOf(PROBLEMS.internal_error.body)),
     503: {
       description:
         'Still working when the wait ran out, or a dependency is down. The same request may be sent again.',
       headers: { ...runHeaders, 'Retry-After': header('Seconds.') },
-      content: json(message('503 Service Unavailable')),
+      content: json(bodyOf(PROBLEMS.wait_over.body)),
     },
   };
 }

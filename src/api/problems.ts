@@ -1,71 +1,110 @@
 import { databaseFailure } from '../db/sqlState';
+import { MAX_BODY_BYTES } from '../domain/json';
 import { temporalUnavailable } from '../worker/grpc';
-import { KeyUnknown, PortalUnavailable, Unauthorized } from './auth/errors';
 import { DeadlineOver, type Stage } from './deadline';
 
-/** What an answer that is no outcome of a sync can be about (`docs/errors.md`). */
-export const PROBLEM_CODES = [
-  'audit_query_invalid',
-  'audit_unauthorized',
-  'body_too_large',
-  'database_unavailable',
-  'internal_error',
-  'invalid_parameters',
-  'invalid_request',
-  'key_unknown',
-  'malformed_json',
-  'namespace_refused',
-  'not_found',
-  'portal_unavailable',
-  'run_failed',
-  'run_stopped',
-  'schema_mismatch',
-  'temporal_unavailable',
-  'unauthorized',
-  'unsupported_media_type',
-  'wait_over',
-] as const;
-type ProblemCode = (typeof PROBLEM_CODES)[number];
+/** The body of an answer that is no outcome of a sync, with the key that GitLab uses for it. */
+export type ProblemBody = { message: string } | { error: string };
 
-/** Why a request was answered as it was, for its log line: codes, names and texts of ours, never a value. */
+/** What a 503 needed and did not get. `run`: the request's run, or an earlier one of its namespace. */
+type Dependency = 'portal' | 'gitlab_database' | 'temporal' | 'caller' | 'run';
+
+/** One kind of answer that is no outcome of a sync (contract 2). */
+interface Problem {
+  /** The first one, unless the problem itself says which. */
+  statuses: readonly [number, ...number[]];
+  /** The body, unless the problem itself has one. */
+  body: ProblemBody;
+  /** True: the same request may succeed later, so the answer has `Retry-After`. */
+  isTransient: boolean;
+  /** What the log names as missing. */
+  dependency?: Dependency;
+}
+
+const refused = (status: number, body: ProblemBody, ...others: number[]): Problem => ({
+  statuses: [status, ...others],
+  body,
+  isTransient: false,
+});
+const transient = (dependency: Dependency): Problem => ({
+  statuses: [503],
+  body: { message: '503 Service Unavailable' },
+  isTransient: true,
+  dependency,
+});
+const bug: Problem = refused(500, { message: '500 Internal Server Error' });
+
+/**
+ * The catalogue: each answer that is no outcome of a sync, by the code that names it in logs and metrics.
+ * `docs/errors.md` explains each.
+ */
+export const PROBLEMS = {
+  audit_query_invalid: refused(400, { error: '400 Bad Request' }),
+  audit_unauthorized: refused(401, { error: '401 Unauthorized' }),
+  body_too_large: refused(413, { error: `The body must not be larger than ${MAX_BODY_BYTES / 1024}kb` }),
+  database_unavailable: transient('gitlab_database'),
+  internal_error: bug,
+  invalid_parameters: refused(400, { error: 'provision is invalid' }),
+  invalid_request: refused(400, { error: '400 Bad Request' }, 404),
+  key_unknown: transient('portal'),
+  malformed_json: refused(400, { error: 'The body is not valid JSON' }),
+  namespace_refused: refused(404, { message: '404 Namespace Not Found' }, 400),
+  not_found: refused(404, { error: '404 Not Found' }),
+  portal_unavailable: transient('portal'),
+  run_failed: bug,
+  run_stopped: transient('run'),
+  schema_mismatch: transient('gitlab_database'),
+  temporal_unavailable: transient('temporal'),
+  unauthorized: refused(401, { message: '401 Unauthorized' }),
+  unsupported_media_type: refused(415, { error: 'The body must be application/json' }),
+  wait_over: transient('run'),
+} satisfies Record<string, Problem>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** Why a request is answered as it is, for its log line: codes, names and texts of ours, never a value. */
 export interface Why {
-  reason: string;
-  /** What it needed and did not get, of a 503. */
+  reason?: string;
   dependency?: Dependency;
   /** The parameters that are missing or invalid, of a 400. */
   parameters?: string[];
+  /** The `kid` of a token that is not accepted. */
+  kid?: string;
 }
 
-/** `run`: another run of the namespace, or the request's own, took too long, or was stopped. */
-type Dependency = 'portal' | 'gitlab_database' | 'temporal' | 'caller' | 'run';
+// Seconds.
+const RETRY_AFTER = 2;
 
-/** An answer that is not the outcome of a sync (contract 2). `code` names it in logs and in `docs/errors.md`. */
+/** An answer of the catalogue. */
 export class HttpProblem extends Error {
-  readonly why: Partial<Why>;
+  readonly status: number;
+  readonly body: ProblemBody;
+  /** What the log says besides `code`; the `reason` of a 4XX is what its answer says. */
+  readonly why: Why;
+  /** Seconds; null: the same request cannot succeed. */
+  readonly retryAfter: number | null;
+
+  /** @param details what this problem does not take from the catalogue, and why, for the log */
   constructor(
-    readonly status: number,
     readonly code: ProblemCode,
-    readonly body: { message: string } | { error: string },
-    /** What the log says besides; a 4XX says what its answer says. */
-    why: Partial<Why> = {},
-    /** Seconds, for 503. */
-    readonly retryAfter?: number,
+    { status, body, ...why }: Why & { status?: number; body?: ProblemBody } = {},
   ) {
     super(code);
-    const [reason] = Object.values<string>(body);
-    this.why = { ...(reason !== undefined && status < 500 && { reason }), ...why };
+    const problem: Problem = PROBLEMS[code];
+    this.status = status ?? problem.statuses[0];
+    this.body = body ?? problem.body;
+    this.retryAfter = problem.isTransient ? RETRY_AFTER : null;
+    const [reason] = Object.values<string>(this.body);
+    this.why = {
+      ...(reason !== undefined && this.status < 500 && { reason }),
+      ...(problem.dependency && { dependency: problem.dependency }),
+      ...why,
+    };
   }
 }
 
-/** 503: the same request may well succeed later. @param code and why, for the log */
-export function unavailable(code: ProblemCode, why: Why & { dependency: Dependency }): HttpProblem {
-  return new HttpProblem(503, code, { message: '503 Service Unavailable' }, why, RETRY_AFTER);
-}
-
-const RETRY_AFTER = 2;
-
-/** Whom a request waited for at each stage. */
-const WAITED_FOR: Record<Stage, Dependency> = {
+/** What a request waits for at each stage. */
+const WAITS_FOR: Record<Stage, Dependency> = {
   token: 'portal',
   namespace: 'gitlab_database',
   body: 'caller',
@@ -77,29 +116,19 @@ const WAITED_FOR: Record<Stage, Dependency> = {
 /** Turns anything that was thrown while a request was answered into an answer; what is unknown is a bug (500). */
 export function problemOf(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
-  if (error instanceof Unauthorized) {
-    const { reason } = error;
-    return new HttpProblem(401, 'unauthorized', { message: '401 Unauthorized' }, { reason });
-  }
-  if (error instanceof KeyUnknown) {
-    return unavailable('key_unknown', { dependency: 'portal', reason: error.reason });
-  }
-  if (error instanceof PortalUnavailable) {
-    return unavailable('portal_unavailable', { dependency: 'portal', reason: error.reason });
-  }
+  // Express cannot decode `:id` (`%ff`), so no namespace has this name.
+  if (error instanceof URIError) return new HttpProblem('namespace_refused');
   if (error instanceof DeadlineOver) {
-    return unavailable('wait_over', { dependency: WAITED_FOR[error.stage], reason: error.message });
+    return new HttpProblem('wait_over', { dependency: WAITS_FOR[error.stage], reason: error.message });
   }
   const database = databaseFailure(error);
   if (database?.class === 'transient') {
-    return unavailable('database_unavailable', { dependency: 'gitlab_database', reason: database.condition });
+    return new HttpProblem('database_unavailable', { reason: database.condition });
   }
   if (database?.class === 'schema') {
-    return unavailable('schema_mismatch', { dependency: 'gitlab_database', reason: database.condition });
+    return new HttpProblem('schema_mismatch', { reason: database.condition });
   }
   const temporal = temporalUnavailable(error);
-  if (temporal !== null) {
-    return unavailable('temporal_unavailable', { dependency: 'temporal', reason: temporal });
-  }
-  return new HttpProblem(500, 'internal_error', { message: '500 Internal Server Error' });
+  if (temporal !== null) return new HttpProblem('temporal_unavailable', { reason: temporal });
+  return new HttpProblem('internal_error');
 }

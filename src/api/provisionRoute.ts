@@ -42,14 +42,14 @@ export function provision(route: ProvisionRoute): RequestHandler<{ id: string }>
     const deadline = res.locals['deadline'] as Deadline;
     const lookUp = findNamespace(req.params.id);
     const found = checkNamespace(lookUp && (await deadline.bound(run(route.pool, lookUp), 'namespace')));
-    if (!found.ok) throw new HttpProblem(found.refusal.status, 'namespace_refused', found.refusal.body);
+    if (!found.ok) throw new HttpProblem('namespace_refused', found.refusal);
     const namespace = found.value;
     note(res, { namespace_id: namespace.id });
 
     const body = parseSyncBody(await deadline.bound(readJsonBody(req as Request), 'body'));
     if (!body.ok) {
       const parameters = body.errors.map((error) => error.replace(/ is \w+$/, ''));
-      throw new HttpProblem(400, 'invalid_parameters', { error: body.errors.join(', ') }, { parameters });
+      throw new HttpProblem('invalid_parameters', { body: { error: body.errors.join(', ') }, parameters });
     }
     const { syncId, provision } = body;
     note(res, { sync_id: syncId });

@@ -37,9 +37,7 @@ async function readBytes(req: Request): Promise<Buffer> {
     return await getRawBody(content, { limit: MAX_BODY_BYTES, length });
   } catch (error) {
     if ((error as { status?: number }).status !== 413) throw malformed('The body could not be read');
-    throw new HttpProblem(413, 'body_too_large', {
-      error: `The body must not be larger than ${MAX_BODY_BYTES / 1024}kb`,
-    });
+    throw new HttpProblem('body_too_large');
   } finally {
     req.unpipe(); // what is left of it is dropped, so that the connection stays usable
   }
@@ -69,9 +67,9 @@ function parse(bytes: Buffer): unknown {
 }
 
 function malformed(error: string): HttpProblem {
-  return new HttpProblem(400, 'malformed_json', { error });
+  return new HttpProblem('malformed_json', { body: { error } });
 }
 
 function unsupported(error: string): HttpProblem {
-  return new HttpProblem(415, 'unsupported_media_type', { error });
+  return new HttpProblem('unsupported_media_type', { body: { error } });
 }

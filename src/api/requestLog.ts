@@ -1,23 +1,16 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import type { Metrics } from '../metrics/metrics';
+import type { ProblemCode, Why } from './problems';
 
 /** What handlers add to the line that is logged for their request. */
-export interface RequestNotes {
+interface RequestNotes extends Why {
   namespace_id?: string;
   sync_id?: number | null;
   workflow_id?: string;
   run_id?: string;
   outcome?: string;
-  error_code?: string;
-  /** Why it was answered as it was. */
-  reason?: string;
-  /** What it needed and did not get. */
-  dependency?: string;
-  /** Missing or invalid ones. */
-  parameters?: string[];
-  /** Of a token that was not accepted. */
-  kid?: string;
+  error_code?: ProblemCode;
   err?: unknown;
 }
 

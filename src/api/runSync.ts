@@ -5,7 +5,7 @@ import { workflowIdOf } from '../domain/request';
 import type { EarlyAnswers, RunNews } from '../worker/earlyAnswers';
 import { readRunFailure } from '../worker/runFailure';
 import type { Deadline } from './deadline';
-import { HttpProblem, unavailable } from './problems';
+import { HttpProblem } from './problems';
 import { startOrJoin, type RunStarter, type StartedRun } from './startRun';
 
 export interface SyncRunner extends RunStarter {
@@ -66,11 +66,11 @@ async function answerOf(
       case 'refused':
         return failure.answer;
       case 'stopped':
-        throw unavailable('run_stopped', { dependency: 'run', reason: failure.how });
+        throw new HttpProblem('run_stopped', { reason: failure.how });
       case 'invalid':
-        throw new HttpProblem(failure.request.status, 'invalid_request', failure.request.body);
+        throw new HttpProblem('invalid_request', failure.request);
       case 'bug':
-        throw new HttpProblem(500, 'run_failed', { message: '500 Internal Server Error' });
+        throw new HttpProblem('run_failed');
     }
   }
 }

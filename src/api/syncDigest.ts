@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
-import { canonicalJson } from '../domain/json';
 import type { SyncInput } from '../domain/sync';
+import { canonicalDigest } from '../wire/digest';
 
 /** Equal for requests that ask the same: same `sync_id`, same `provision` however it was spelled (contract 5). */
 export function syncDigest({ sync_id, provision }: SyncInput): string {
-  return createHash('sha256').update(canonicalJson({ sync_id, provision })).digest('hex');
+  return canonicalDigest({ sync_id, provision });
 }

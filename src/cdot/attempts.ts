@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { composed, type Statement } from '../db/statement';
 import { withTransaction } from '../db/transaction';
-import { enqueue, type Delivery } from './enqueue';
+import { enqueue, type Delivery } from './queue';
 import { lockNamespace, toSync, type Sync, type SyncRow } from './syncs';
 
 export type AttemptState = 'started' | 'completed' | 'partially_failed' | 'failed' | 'skipped';
@@ -9,13 +9,13 @@ export type AttemptState = 'started' | 'completed' | 'partially_failed' | 'faile
 /** The sync that a job is to send next. */
 export interface DueSync {
   sync: Sync;
-  /** False: an attempt that began after it was last asked for has had its outcome. */
+  /** False: an attempt that began after the last request has its outcome. */
   isDue: boolean;
-  /** The number of the next try, counted from 1 since it was last asked for. */
+  /** The number of the next try, counted from 1 since the last request. */
   nextTry: number;
 }
 
-/** Finds what a job has to send: the latest sync of its namespace, or the one it names. Null: there is none. */
+/** What a job has to send: the latest sync of its namespace, or the one it names; null: there is none. */
 export async function findDue(pool: Pool, delivery: Delivery): Promise<DueSync | null> {
   const { rows } = await pool.query<SyncRow & { is_due: boolean; next_try: number }>(FIND_DUE, [
     delivery.namespace_id,
@@ -45,8 +45,8 @@ export interface NewAttempt {
 
 /**
  * Begins an attempt.
- * @returns its id; null: it is not its turn, as another attempt of the namespace is going on, or one of an older sync
- *   failed within the last second. So however many syncs are recorded while the API is down, it is tried once a second
+ * @returns its id; null: another attempt of the namespace is in progress, or one of an older sync failed within the last
+ *   second. So however many syncs are recorded while the API is down, it is tried once a second
  */
 export async function startAttempt(pool: Pool, attempt: NewAttempt): Promise<number | null> {
   const { rows } = await pool.query<{ id: string }>(START, [
@@ -86,9 +86,9 @@ export interface AttemptEnd {
   retryInMs: number | null;
 }
 
-/** The attempt was closed by somebody who took this worker for dead; its job is not ours any more. */
+/** Another worker considered this one dead and closed the attempt; the job is not ours any more. */
 export class AttemptLost extends Error {
-  readonly code = 'ATTEMPT_LOST';
+  readonly code = 'attempt_lost';
 }
 
 /** Ends an attempt and schedules its next try, in one transaction. @throws AttemptLost */
@@ -134,7 +134,7 @@ const SETTLE = `
     retry_at = clock_timestamp() + $9::float8 * interval '1 millisecond', updated_at = clock_timestamp()
   WHERE id = $1 AND state = 'started' RETURNING id`;
 
-/** How many tries of a sync failed in a row: what its backoff grows with. */
+/** How many tries of a sync failed in a row; its backoff grows with them. */
 export async function failuresInARow(pool: Pool, syncId: number): Promise<number> {
   const { rows } = await pool.query<{ failures: number }>(
     `SELECT count(*)::int AS failures FROM gitlab_namespaces_sync_attempts

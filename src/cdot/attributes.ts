@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { canonicalJson, jsonProblem } from '../domain/json';
+import { jsonProblem, MAX_BODY_BYTES } from '../domain/json';
 import { parseSyncBody } from '../domain/request';
 
 /** The value of `provision` of one sync, as JSON, not coerced: it is sent as it was recorded. */
@@ -7,15 +6,14 @@ export type Attributes = unknown;
 
 /** What was to be recorded is no sync that the API would take; each problem is a line. */
 export class AttributesRefused extends Error {
-  readonly code = 'ATTRIBUTES_REFUSED';
+  readonly code = 'attributes_refused';
 
   constructor(readonly problems: string[]) {
     super(problems.join(', '));
   }
 }
 
-// The API's limit (contract 1.3). The sync_id is not known yet: room for its longest value.
-const MAX_BODY_BYTES = 100 * 1024;
+// The sync_id is not known yet: room for its longest value.
 const LONGEST_SYNC_ID = Number.MAX_SAFE_INTEGER;
 
 /** Reads the text of a JSON file that holds the value of `provision`. @throws AttributesRefused */
@@ -43,11 +41,6 @@ export function checkAttributes(attrs: Attributes): void {
 /** The body of the request that sends a sync. */
 export function requestBody(syncId: number, attrs: Attributes): string {
   return JSON.stringify({ sync_id: syncId, provision: attrs });
-}
-
-/** Equal for equal attributes, however they were spelled (contract 6): sha256 of canonical JSON, in hex. */
-export function attributesDigest(attrs: Attributes): string {
-  return createHash('sha256').update(canonicalJson(attrs)).digest('hex');
 }
 
 /** `1e400` is a number in JSON but not for us; it would be stored as null, which means something else. */

@@ -1,10 +1,9 @@
 import type { Pool } from 'pg';
-import { isJsonObject } from '../domain/json';
+import { isJsonObject, canonicalJson } from '../domain/json';
 import type { AttemptState } from './attempts';
-import { changesBetween, type Change } from './changes';
-import { messageOf } from './messageOf';
+import { messageOf } from './readAnswer';
 
-/** A sync and all that came of it, as `provisioner syncs --json` prints it. Times are ISO 8601, in UTC. */
+/** A sync and its attempts, as `provisioner syncs --json` prints them. Times are ISO 8601, in UTC. */
 export interface AuditedSync {
   sync_id: number;
   namespace_id: string;
@@ -12,10 +11,18 @@ export interface AuditedSync {
   attrs_sha256: string;
   created_at: string;
   /** What differs from the namespace's previous sync; null: this is its first. */
-  changes: Change[] | null;
+  changes: AttributeChange[] | null;
   /** False: a newer one of its namespace is sent instead. */
   is_latest: boolean;
   attempts: AuditedAttempt[];
+}
+
+/** One value that differs between two syncs; `before` or `after` is absent where the value is. */
+export interface AttributeChange {
+  /** E.g. `base_product.seats` or `add_on_purchases.duo_pro[0].quantity`. */
+  path: string;
+  before?: unknown;
+  after?: unknown;
 }
 
 export interface AuditedAttempt {
@@ -24,7 +31,7 @@ export interface AuditedAttempt {
   try: number;
   state: AttemptState;
   http_status: number | null;
-  /** The answer's message, or why there was none. */
+  /** The answer's message, or why there is none. */
   message: string | null;
   /** The answer's entry of each section. */
   payload: unknown;
@@ -46,7 +53,7 @@ export interface AuditFilter {
   limit: number;
 }
 
-/** Lists syncs with their attempts, both in the order in which they were made. */
+/** Lists syncs with their attempts, both oldest first. */
 export async function listSyncs(pool: Pool, filter: AuditFilter): Promise<AuditedSync[]> {
   const { rows } = await pool.query<AuditRow>(LIST, [filter.namespaceId, filter.failed, filter.limit]);
   return rows.map((row) => ({
@@ -128,4 +135,32 @@ function toAttempt(row: AttemptRow): AuditedAttempt {
 
 function iso(time: string): string {
   return new Date(time).toISOString();
+}
+
+/** What changed from one sync's attributes to the next one's, value by value, in the order of the paths. */
+export function changesBetween(before: unknown, after: unknown): AttributeChange[] {
+  const [old, now] = [leaves(before), leaves(after)];
+  const paths = [...new Set([...old.keys(), ...now.keys()])].sort();
+  return paths.flatMap((path) => {
+    if (old.has(path) && now.has(path) && canonicalJson(old.get(path)) === canonicalJson(now.get(path)))
+      return [];
+    return [
+      {
+        path,
+        ...(old.has(path) && { before: old.get(path) }),
+        ...(now.has(path) && { after: now.get(path) }),
+      },
+    ];
+  });
+}
+
+/** Scalars, empty objects and empty arrays by their path. */
+function leaves(value: unknown, path = '', into = new Map<string, unknown>()): Map<string, unknown> {
+  const members = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  if (members.length === 0) return into.set(path, value);
+  for (const [key, member] of members) {
+    const name = Array.isArray(value) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`;
+    leaves(member, name, into);
+  }
+  return into;
 }

@@ -5,11 +5,11 @@ import { withTransaction } from '../db/transaction';
 import { isJsonObject } from '../domain/json';
 import type { Metrics } from '../metrics/metrics';
 import { failuresInARow, findDue, settleAttempt, startAttempt, type AttemptEnd } from './attempts';
-import { retryDelay, type Backoff } from './backoff';
-import { enqueue, type Delivery } from './enqueue';
-import { messageOf } from './messageOf';
+import { retryDelay, type Backoff } from './retryDelay';
+import { enqueue, type Delivery } from './queue';
+import { messageOf } from './readAnswer';
 import { postSync, type Reply, type Sender } from './post';
-import { storeOutcome, type Outcome } from './storeOutcome';
+import { storeOutcome, type AttemptOutcome } from './storeOutcome';
 import type { Sync } from './syncs';
 import { judge, type Verdict } from './verdict';
 
@@ -19,25 +19,25 @@ export interface Delivering {
   metrics: Pick<Metrics, 'attempts' | 'unstoredOutcomes'>;
   sender: Sender;
   backoff: Backoff;
-  /** Tries of one request to send a sync, the first one included; null: as many as it takes. */
+  /** Tries of one request to send a sync, the first one included; null: no limit. */
   maxTries: number | null;
   /** Milliseconds since the epoch. */
   now: () => number;
 }
 
-/** What a worker tells each of its jobs. */
+/** What a worker passes to each of its jobs. */
 export interface Job {
   workerId: string;
   /** Aborts when the worker is to end: requests are given up. */
   stopping: AbortSignal;
 }
 
-// How long a job waits for its turn; it does not occupy a worker meanwhile.
-const TURN_MS = 1_000;
+// How long a job waits for another attempt of its namespace. It occupies no worker meanwhile.
+const BUSY_WAIT_MS = 1_000;
 
 /**
- * One job: sends the latest sync of a namespace and records the attempt. What the answer asks for happens in here,
- * also the next try; so it only throws when the database is in the way, or when the job was taken from it.
+ * One job: sends the latest sync of a namespace, records the attempt and schedules the next try. It throws only when the
+ * database fails, or when another worker took the job.
  */
 export async function deliver(deps: Delivering, delivery: Delivery, job: Job): Promise<void> {
   const { pool } = deps;
@@ -48,7 +48,7 @@ export async function deliver(deps: Delivering, delivery: Delivery, job: Job): P
   const attemptId = await startAttempt(pool, attempt);
   if (attemptId === null) {
     return withTransaction(pool, async (tx) => {
-      await enqueue(tx, delivery, { delayMs: TURN_MS, keepTime: true });
+      await enqueue(tx, delivery, { delayMs: BUSY_WAIT_MS, keepTime: true });
       await tx.commit();
     });
   }
@@ -80,7 +80,7 @@ async function retryIn({ pool, backoff }: Delivering, verdict: Verdict, sync: Sy
   return retryDelay(backoff, (await failuresInARow(pool, sync.id)) + 1, verdict.retryAfterMs);
 }
 
-function endOf(reply: Reply, { state, error }: Verdict, durationMs: number): Outcome {
+function endOf(reply: Reply, { state, error }: Verdict, durationMs: number): AttemptOutcome {
   const isAnswer = reply.kind === 'answer';
   return {
     state,

@@ -4,8 +4,8 @@ import { attemptsOf, type AuditedAttempt } from './audit';
 import { ANY_WORKER } from './liveness';
 import type { Sync } from './syncs';
 
-/** What happens to a sync while somebody waits for it. */
-export type Progress =
+/** What happens to a sync while a person waits for it. */
+export type SyncProgress =
   /** No worker runs on this database now. */
   | { kind: 'no_worker' }
   /** It has been in the queue for a while. */
@@ -16,7 +16,7 @@ export type Progress =
   | { kind: 'attempt'; attempt: AuditedAttempt };
 
 /** How a request to send a sync ended. */
-export type Outcome =
+export type SyncOutcome =
   | { kind: 'attempt'; attempt: AuditedAttempt }
   /** A newer sync of the namespace was recorded and is sent instead. */
   | { kind: 'overtaken'; by: number };
@@ -25,17 +25,17 @@ const LOOK_EVERY_MS = 150;
 const WHILE_MS = 1_000;
 
 /**
- * Follows a sync from the moment it was asked to be sent until nothing more will come of that.
- * @param isLatest false: it is an older one, which is sent by itself and not overtaken by others
+ * Follows a sync from the request to send it until the outcome of that.
+ * @param isLatest false: it is an older one, sent by force, which newer ones do not overtake
  */
 export async function followSync(
   pool: Pool,
   sync: Sync,
   isLatest: boolean,
-  onProgress: (progress: Progress) => void,
-): Promise<Outcome> {
+  onProgress: (progress: SyncProgress) => void,
+): Promise<SyncOutcome> {
   const seen = new Set<string>();
-  const tell = (key: string, progress: Progress) => {
+  const report = (key: string, progress: SyncProgress) => {
     if (!seen.has(key)) onProgress(progress);
     seen.add(key);
   };
@@ -46,23 +46,23 @@ export async function followSync(
     count = attempts.length;
     const isLong = Date.now() - since > WHILE_MS;
     for (const attempt of attempts) {
-      // A quick one has ended before anybody looked; that it began is told nevertheless.
-      tell(`${attempt.id} started`, { kind: 'attempt', attempt: { ...attempt, state: 'started' } });
-      tell(`${attempt.id} ${attempt.state}`, { kind: 'attempt', attempt });
+      // A quick attempt has ended by now; its beginning is reported nevertheless.
+      report(`${attempt.id} started`, { kind: 'attempt', attempt: { ...attempt, state: 'started' } });
+      report(`${attempt.id} ${attempt.state}`, { kind: 'attempt', attempt });
     }
     const last = attempts.at(-1);
     if (last && last.state !== 'started' && last.retry_at === null) return { kind: 'attempt', attempt: last };
     if (last?.state !== 'started') {
       const by = isLatest ? await overtakenBy(pool, sync, last) : null;
       if (by !== null) return { kind: 'overtaken', by };
-      if (!(await isAnyWorkerAlive(pool))) tell('no worker', { kind: 'no_worker' });
-      else if (!last && isLong) tell('queued', { kind: 'queued' });
-    } else if (isLong) tell(`${last.id} unanswered`, { kind: 'unanswered' });
+      if (!(await isAnyWorkerAlive(pool))) report('no worker', { kind: 'no_worker' });
+      else if (!last && isLong) report('queued', { kind: 'queued' });
+    } else if (isLong) report(`${last.id} unanswered`, { kind: 'unanswered' });
     await sleep(LOOK_EVERY_MS);
   }
 }
 
-/** A newer sync that has been sent since, so that ours will not be: only the latest matters. */
+/** A newer sync that has been sent since. Only the latest matters, so ours will not be. */
 async function overtakenBy(pool: Pool, sync: Sync, last: AuditedAttempt | undefined): Promise<number | null> {
   const { rows } = await pool.query<{ id: string | null }>(
     `SELECT max(namespaces_sync_id) AS id FROM gitlab_namespaces_sync_attempts

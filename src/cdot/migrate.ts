@@ -1,7 +1,7 @@
 import { runMigrations } from 'graphile-worker';
 import type { Logger } from 'pino';
 import { migrate } from '../db/migrate';
-import { queueLogger } from './queueLogger';
+import { queueLogger } from './queue';
 
 const CUSTOMERS_DOT = {
   folder: 'customers_dot',
@@ -12,7 +12,7 @@ const CUSTOMERS_DOT = {
 
 /**
  * Brings the tables of syncs and the job queue's schema `graphile_worker` in the customers_dot database up to date.
- * @param onWait told when it waits for another process
+ * @param onWait gets a line when it waits for another process
  * @returns the names of our migrations that were applied now
  */
 export async function migrateCustomersDot(
@@ -21,7 +21,7 @@ export async function migrateCustomersDot(
   onWait: (line: string) => void,
 ): Promise<string[]> {
   const applied = await migrate(url, CUSTOMERS_DOT, onWait);
-  // It looks first, too, and several processes may do it at once.
+  // It does nothing where it is up to date, and several processes may run it at once.
   await runMigrations({ connectionString: url, maxPoolSize: 2, logger: queueLogger(log) });
   return applied;
 }

@@ -1,10 +1,11 @@
 import { fetchFailure } from '../domain/withoutCredentials';
+import { provisionPath } from '../wire/endpoint';
 import { requestBody } from './attributes';
 import { readAnswer, type AnswerBody } from './readAnswer';
 import type { Sync } from './syncs';
 
 /** Where the API is, and which issuer of tokens it trusts. */
-export interface ApiAddress {
+interface ApiAddress {
   url: string;
   issuer: string;
 }
@@ -18,7 +19,7 @@ export interface Sender {
   timeoutMs: number;
 }
 
-/** What came of a request. */
+/** The result of a request. */
 export type Reply =
   | ({
       kind: 'answer';
@@ -28,7 +29,7 @@ export type Reply =
       runId: string | null;
     } & AnswerBody)
   | { kind: 'no_answer'; reason: string }
-  /** We stopped waiting, as this worker stops. */
+  /** The worker stopped and gave the request up. */
   | { kind: 'interrupted' };
 
 /** Posts a sync to the API, as CustomersDot does (contract 1). Never throws. Connections are kept alive by fetch. */
@@ -39,7 +40,7 @@ export async function postSync(
   stopping: AbortSignal,
 ): Promise<Reply> {
   if (stopping.aborted) return { kind: 'interrupted' };
-  // Not AbortSignal.any: with a source that lives on, Node 20 keeps what each request adds to it.
+  // Not AbortSignal.any: on a long-lived source, Node 20 leaks what each request adds.
   const over = new AbortController();
   const stop = () => over.abort();
   stopping.addEventListener('abort', stop);
@@ -47,7 +48,7 @@ export async function postSync(
   try {
     const api = await sender.api();
     if (api === null) return { kind: 'no_answer', reason: 'No API is known: none runs on DATA_DIR' };
-    const response = await fetch(provisionUrl(api.url, sync.namespaceId), {
+    const response = await fetch(api.url.replace(/\/+$/, '') + provisionPath(sync.namespaceId), {
       method: 'POST',
       headers: {
         'Content-Type': 'application/json',
@@ -75,8 +76,4 @@ export async function postSync(
     clearTimeout(timer);
     stopping.removeEventListener('abort', stop);
   }
-}
-
-function provisionUrl(base: string, namespaceId: string): string {
-  return `${base.replace(/\/+$/, '')}/api/v4/internal/gitlab_subscriptions/namespaces/${namespaceId}/provision`;
 }

@@ -4,10 +4,8 @@ import { run, type Runner, type WorkerEvents } from 'graphile-worker';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Metrics } from '../metrics/metrics';
-import { DELIVER, type Delivery } from './enqueue';
-import { openLiveness, type Liveness } from './liveness';
-import { queueLogger } from './queueLogger';
-import { reclaimFromDeadWorkers } from './reclaim';
+import { DELIVER, type Delivery, queueLogger } from './queue';
+import { type Liveness, openLiveness, reclaimFromDeadWorkers } from './liveness';
 import type { Job } from './deliver';
 
 export interface QueueWorkerOptions {
@@ -20,24 +18,18 @@ export interface QueueWorkerOptions {
   work: (delivery: Delivery, job: Job) => Promise<void>;
 }
 
-/** The background worker of one process. */
-export interface QueueWorker {
-  isRunning(): boolean;
-  stop(): Promise<void>;
-}
-
 const POLL_MS = 1_000;
 const RECLAIM_MS = 2_000;
-// What is given up then is sent again, and the API joins the two.
+// A request that is given up then is sent again, and joins its run.
 const GRACE_MS = 3_000;
 const HAND_BACK_MS = 3_000;
 const RESTART_MS = 2_000;
 
 /**
- * Starts the background worker. When it loses the connection that proves that it lives, others may take its jobs: so
- * it gives up what it is doing, and begins anew as another worker as soon as the database can be had.
+ * Starts the background worker. When it loses the connection that proves that it lives, other workers may take its jobs:
+ * so it gives up its requests, and restarts under a new id as soon as the database answers.
  */
-export function startQueueWorker(options: QueueWorkerOptions): QueueWorker {
+export function startQueueWorker(options: QueueWorkerOptions) {
   const stopped = new AbortController();
   let isRunning = false;
   const done = (async () => {
@@ -45,7 +37,7 @@ export function startQueueWorker(options: QueueWorkerOptions): QueueWorker {
       try {
         await runUntilLost(options, stopped.signal, (running) => (isRunning = running));
       } catch (error) {
-        options.log.warn({ err: error }, 'the queue worker begins anew');
+        options.log.warn({ err: error }, 'the queue worker restarts');
       }
       isRunning = false;
       await sleep(RESTART_MS, undefined, { signal: stopped.signal }).catch(() => undefined);
@@ -99,13 +91,13 @@ async function runUntilLost(
   }
 }
 
-/** Waits for running jobs, at last only for what they do when their requests are given up. */
+/** Waits for running jobs; after a grace period it gives up their requests. */
 async function stopRunner(runner: Runner, giveUp: AbortController): Promise<void> {
   const grace = setTimeout(() => giveUp.abort(), GRACE_MS);
   const limit = new AbortController();
-  // Without the database the runner keeps trying to hand its jobs back; whoever lives on takes them over anyway.
-  const patience = sleep(GRACE_MS + HAND_BACK_MS, undefined, { signal: limit.signal }).catch(() => undefined);
-  await Promise.race([runner.stop().catch(() => undefined), patience]);
+  // Without the database the runner keeps trying to hand its jobs back; live workers take them over anyway.
+  const timeout = sleep(GRACE_MS + HAND_BACK_MS, undefined, { signal: limit.signal }).catch(() => undefined);
+  await Promise.race([runner.stop().catch(() => undefined), timeout]);
   limit.abort();
   clearTimeout(grace);
 }
@@ -139,7 +131,7 @@ async function startRunner(
   return { runner, announced };
 }
 
-/** Looks for dead workers now and then; resolves when the connection that proves our life does not answer. */
+/** Looks for dead workers regularly; resolves when the connection that proves this worker's life is lost. */
 async function keepReclaiming(
   { pool, log, metrics }: QueueWorkerOptions,
   liveness: Liveness,

@@ -5,30 +5,29 @@ import type { Metrics } from '../metrics/metrics';
 import { AttemptLost, type AttemptEnd } from './attempts';
 
 /** How an attempt ended, before its next try is planned. */
-export type Outcome = Omit<AttemptEnd, 'retryInMs'>;
+export type AttemptOutcome = Omit<AttemptEnd, 'retryInMs'>;
 
 export interface Storing {
   log: Logger;
   metrics: Pick<Metrics, 'unstoredOutcomes'>;
   /** Aborts when the worker is to end. */
   stopping: AbortSignal;
-  /** What the log calls the attempt by. */
+  /** What identifies the attempt in the log. */
   ids: object;
 }
 
 const MAX_DELAY_MS = 5_000;
 
 /**
- * Stores the outcome of an attempt, whatever is in the way: it is known, and must not get lost. Each failure is logged
- * and counted. What is refused because of its values is stored without the answer; all else is tried again, at least
- * every 5 s, until the worker ends.
+ * Stores the outcome of an attempt, which must not get lost. Logs and counts each failure. An outcome whose values the
+ * database refuses is stored without the answer; any other failure is retried at least every 5 s, until the worker ends.
  * @returns what `store` returns
  * @throws AttemptLost
  */
 export async function storeOutcome<T>(
   { log, metrics, stopping, ids }: Storing,
-  outcome: Outcome,
-  store: (outcome: Outcome) => Promise<T>,
+  outcome: AttemptOutcome,
+  store: (outcome: AttemptOutcome) => Promise<T>,
 ): Promise<T> {
   let storable = outcome;
   for (let failures = 1; ; failures++) {
@@ -49,8 +48,8 @@ export async function storeOutcome<T>(
   }
 }
 
-/** Only what we know ourselves: nothing that somebody else wrote. */
-function withoutAnswer(outcome: Outcome, condition = 'refused'): Outcome {
+/** Without anything that the other side wrote. */
+function withoutAnswer(outcome: AttemptOutcome, condition = 'refused'): AttemptOutcome {
   const { state, httpStatus, durationMs } = outcome;
   const error = `The answer cannot be stored: ${condition}`;
   const nothing = { response: undefined, workflowId: null, runId: null, runUrl: null };

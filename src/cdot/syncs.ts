@@ -1,8 +1,9 @@
 import type { Pool } from 'pg';
 import { composed, nothing, type Statement } from '../db/statement';
 import { withTransaction } from '../db/transaction';
-import { attributesDigest, checkAttributes, type Attributes } from './attributes';
-import { enqueue } from './enqueue';
+import { canonicalDigest } from '../wire/digest';
+import { checkAttributes, type Attributes } from './attributes';
+import { enqueue } from './queue';
 
 /** A row of `gitlab_namespaces_syncs`. Times as PostgreSQL prints them, in UTC. */
 export interface Sync {
@@ -10,7 +11,7 @@ export interface Sync {
   namespaceId: string;
   attrs: Attributes;
   createdAt: string;
-  /** When it was last asked to be sent. */
+  /** When its delivery was last requested. */
   requestedAt: string;
 }
 
@@ -29,7 +30,7 @@ export interface Recorded {
 /** A sync that cannot be sent again by hand. */
 export class ResyncRefused extends Error {
   constructor(
-    readonly code: 'SYNC_NOT_FOUND' | 'SYNC_NOT_LATEST',
+    readonly code: 'sync_not_found' | 'sync_not_latest',
     message: string,
   ) {
     super(message);
@@ -38,13 +39,13 @@ export class ResyncRefused extends Error {
 
 /**
  * Records what a namespace is entitled to and puts its delivery into the queue, in one transaction (contract 6).
- * A new row only when the attributes differ from the namespace's last ones. A new sync is tried at once, whatever an
- * older one waits for; the backoff of one that is sent again goes on.
+ * A new row only when the attributes differ from the namespace's last ones. A new sync is tried at once, even while an
+ * older one is in its backoff; one that is sent again keeps its backoff.
  * @throws AttributesRefused
  */
 export async function recordSync(pool: Pool, namespaceId: string, attrs: Attributes): Promise<Recorded> {
   checkAttributes(attrs);
-  const digest = attributesDigest(attrs);
+  const digest = canonicalDigest(attrs);
   return withTransaction(pool, async (tx) => {
     const [, latest] = await tx.send(lockNamespace(namespaceId), latestRow(namespaceId));
     const isNew = latest?.attrs_sha256 !== digest;
@@ -56,7 +57,7 @@ export async function recordSync(pool: Pool, namespaceId: string, attrs: Attribu
 }
 
 /**
- * Asks for a new attempt of an existing sync, now, whatever backoff is going on.
+ * Asks for a new attempt of an existing sync, now, whatever its backoff.
  * @param options.force also an older sync than the namespace's latest; the API then answers 409, if it has seen
  *   a newer one
  * @throws ResyncRefused
@@ -66,12 +67,12 @@ export async function resync(pool: Pool, syncId: number, options: { force: boole
     const [found] = await tx.send(
       composed('SELECT * FROM gitlab_namespaces_syncs WHERE id = $1', [syncId], firstRow),
     );
-    if (!found) throw new ResyncRefused('SYNC_NOT_FOUND', `There is no sync ${syncId}`);
+    if (!found) throw new ResyncRefused('sync_not_found', `There is no sync ${syncId}`);
     const [, latest] = await tx.send(lockNamespace(found.namespace_id), latestRow(found.namespace_id));
     const isLatest = latest?.id === found.id;
     if (!isLatest && !options.force) {
       throw new ResyncRefused(
-        'SYNC_NOT_LATEST',
+        'sync_not_latest',
         `Sync ${syncId} is older than sync ${latest?.id} of namespace ${found.namespace_id}: send that one, or use --force`,
       );
     }
@@ -102,7 +103,7 @@ export function toSync(row: SyncRow): Sync {
   };
 }
 
-/** Writers of one namespace follow each other, also for its very first row: ids grow in the order of the commits. */
+/** Serialises the writers of one namespace, also for its first row: ids grow in the order of the commits. */
 export function lockNamespace(namespaceId: string): Statement<void> {
   const text = 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))';
   return composed(text, [`namespace:${namespaceId}`], nothing);
@@ -128,7 +129,7 @@ function insertRow(namespaceId: string, digest: string, attrs: Attributes): Stat
   );
 }
 
-/** Marks a sync as asked to be sent: later than all its attempts, whatever the clock says, or it would seem sent. */
+/** Marks a sync as requested: later than all its attempts, even if the clock was set back, or it would count as sent. */
 function touchRow(id: string): Statement<SyncRow> {
   return composed(
     `UPDATE gitlab_namespaces_syncs SET updated_at = greatest(clock_timestamp(), (

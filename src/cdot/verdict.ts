@@ -1,13 +1,13 @@
 import { isJsonObject } from '../domain/json';
 import type { AttemptState } from './attempts';
-import { messageOf } from './messageOf';
+import { messageOf } from './readAnswer';
 import type { Reply } from './post';
-import { retryAfterMs } from './retryAfter';
+import { retryAfterMs } from './retryDelay';
 
 /** What an answer means for an attempt (contract 6). */
 export interface Verdict {
   state: Exclude<AttemptState, 'started'>;
-  /** Why it did not complete; null where the answer's own message says so. */
+  /** Why it did not complete; null where the answer's message is the reason. */
   error: string | null;
   /** Whether it is to be tried again, and when at the earliest. */
   retry: 'no' | 'later' | 'at once';
@@ -16,20 +16,20 @@ export interface Verdict {
 }
 
 /**
- * Judges a reply. Only an answer of the contract's form (contract 2) decides, as the same request would be answered
- * so again; whatever else comes was not said by the API about this sync, and is tried again (contract 6).
+ * Judges a reply. Only an answer of the contract's form (contract 2) is final, as the same request would get it again. Any
+ * other is not the API's word on this sync, and is retried (contract 6).
  * @param now milliseconds since the epoch, for a `Retry-After` that is a date
  */
 export function judge(reply: Reply, now: number): Verdict {
   if (reply.kind === 'interrupted') return failed('Interrupted: the worker was stopped', 'at once');
   if (reply.kind === 'no_answer') return failed(reply.reason, 'later');
   const { status, body } = reply;
-  const decisive = DECISIVE.get(status);
-  if (decisive?.hasForm(body)) {
-    const error = decisive.state === 'failed' ? messageOf(body) : null;
-    return { state: decisive.state, error, retry: 'no', retryAfterMs: null };
+  const final = FINAL.get(status);
+  if (final?.hasForm(body)) {
+    const error = final.state === 'failed' ? messageOf(body) : null;
+    return { state: final.state, error, retry: 'no', retryAfterMs: null };
   }
-  const reason = decisive
+  const reason = final
     ? `${status} without the answer of the API`
     : (messageOf(body) ?? `The API answered ${status}`);
   return { ...failed(reason, 'later'), retryAfterMs: retryAfterMs(reply.retryAfter, now) };
@@ -39,8 +39,8 @@ const isResult = (status: string) => (body: unknown) =>
   isJsonObject(body) && body['status'] === status && isJsonObject(body['payload']);
 const refused = { state: 'failed', hasForm: (body: unknown) => messageOf(body) !== null } as const;
 
-/** The statuses that can decide, and the form that an answer of each has. */
-const DECISIVE = new Map<number, { state: Verdict['state']; hasForm: (body: unknown) => boolean }>([
+/** The statuses that are final, and the form that an answer of each has. */
+const FINAL = new Map<number, { state: Verdict['state']; hasForm: (body: unknown) => boolean }>([
   [200, { state: 'completed', hasForm: isResult('success') }],
   [422, { state: 'partially_failed', hasForm: isResult('error') }],
   [409, { state: 'skipped', hasForm: (body) => isJsonObject(body) && body['status'] === 'skipped' }],

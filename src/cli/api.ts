@@ -1,44 +1,39 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Express } from 'express';
-import { originForm } from '../api/requestTarget';
 import { freePort } from '../local/ports';
-import { orExplain } from './startError';
+import type { Cleanups } from './ending';
+import type { ServiceOptions } from './parts';
+import { explain } from './startError';
 
-/** An HTTP server that listens. */
-export interface RunningApi {
-  url: string;
-  /** Takes no more requests and lets running ones finish, for at most this long. */
-  stop(graceMs: number): Promise<void>;
-}
-
-/** Where to listen, and how to call it when that is not possible. */
-export interface Address {
+/** Where an HTTP server listens, and what messages call it. */
+interface Address {
   name: string;
-  host: string;
   port: number;
-  onProgress: (line: string) => void;
-  /** Once it is aborted, answers end their connections, so that clients open the next one elsewhere. */
-  stopping: AbortSignal;
 }
 
 /**
- * Listens on `host` and on `port`, or on a free one if that is taken.
- * @param createApp gets the address, which the local issuer is named after
- * @throws StartError when the host is none of this machine's
+ * Listens on `HOST` and on `port`, or on a free one if that is taken.
+ * @param cleanups gets what stops it: it takes no more requests, and lets running ones finish for a while
+ * @param createApp gets the URL, which the local issuer is named after
+ * @returns the URL
+ * @throws StartError when the host is no address of this machine
  */
-export async function listen(
-  { name, host, port, onProgress, stopping }: Address,
+export async function serve(
+  { config, onProgress, stopping }: Pick<ServiceOptions, 'config' | 'onProgress' | 'stopping'>,
+  { name, port }: Address,
+  cleanups: Cleanups,
   createApp: (url: string) => Express,
-): Promise<RunningApi> {
-  const chosen = await orExplain(
+): Promise<string> {
+  const { host } = config;
+  const chosen = await explain(
     freePort(port, host),
     `HOST ${host} is no address of this machine (0.0.0.0 is all of them)`,
   );
   if (port !== 0 && chosen !== port) onProgress(`port ${port} is taken: ${name} listens on ${chosen}`);
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${chosen}`;
   const server = createServer();
-  // Without it a client that has sent all and says so (FIN) would not be answered. The types do not know it.
+  // Without it a client that half-closes its connection (FIN) gets no answer. The types lack this option.
   Object.assign(server, { httpAllowHalfOpen: true });
   endConnections(server, stopping);
   const app = createApp(url);
@@ -50,10 +45,13 @@ export async function listen(
   server.requestTimeout = 30_000;
   server.listen(chosen, host);
   await once(server, 'listening');
-  return { url, stop: (graceMs) => close(server, graceMs) };
+  // Local servers end with the service, and a person who presses Ctrl-C waits. Elsewhere running requests get their time.
+  const graceMs = config.gitlabDatabaseUrl === null ? 3_000 : 20_000;
+  cleanups.add(() => close(server, graceMs));
+  return url;
 }
 
-/** A connection that is kept alive would hold up the stop, and its next request would be cut off. */
+/** Once `stopping` is aborted, answers end their connections, so that clients open the next one elsewhere. */
 function endConnections(server: Server, stopping: AbortSignal): void {
   const open = new Set<ServerResponse>();
   const end = (res: ServerResponse) => void (res.headersSent || res.setHeader('Connection', 'close'));
@@ -69,7 +67,18 @@ async function close(server: Server, graceMs: number): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   server.closeIdleConnections();
-  const impatience = setTimeout(() => server.closeAllConnections(), graceMs);
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
-  clearTimeout(impatience);
+  clearTimeout(timer);
+}
+
+/**
+ * Makes the target of a request what the router reads: a path and a query. A target in absolute form
+ * (`http://host/path`, RFC 9112 3.2.2) is reduced to these, whatever its scheme and host are; one without a path, or
+ * that is none (`*`), gets the path of the root.
+ */
+function originForm(target: string): string {
+  if (target.startsWith('/')) return target;
+  const rest = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*(.*)$/i.exec(target)?.[1] ?? '';
+  return rest.startsWith('/') ? rest : `/${rest}`;
 }

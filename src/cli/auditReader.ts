@@ -1,27 +1,26 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import type { AuditReader } from '../api/audit/basicAuth';
 import type { Config } from '../config/config';
 import { createOnce } from '../issuer/secretFile';
 import { StartError } from './startError';
 
-/** Who may read the audit pages. */
-export interface AuditReader {
-  user: string;
-  password: string;
-  /** Where the password was made once and is kept; null: it is configured. */
+/** Who may read the audit pages, and where the password comes from. */
+export interface KnownReader extends AuditReader {
+  /** Where a generated password is kept; null: it is configured. */
   file: string | null;
 }
 
 /**
- * The reader who is configured; on the embedded database, where none is, a user whose password is made once and kept in
- * `DATA_DIR`; else null: the pages are not served.
+ * The configured reader. Without one: on the embedded database a user whose generated password is kept in `DATA_DIR`,
+ * elsewhere null, and the pages are not served.
  * @throws StartError when the file that keeps the password is empty
  */
 export async function openAuditReader({
   audit,
   gitlabDatabaseUrl,
   dataDir,
-}: Config): Promise<AuditReader | null> {
+}: Config): Promise<KnownReader | null> {
   if (audit) return { ...audit, file: null };
   if (gitlabDatabaseUrl !== null) return null;
   const file = path.join(dataDir, 'audit', 'password');

@@ -1,9 +1,10 @@
 import { defaultDataDir } from '../config/config';
+import { provisionPath } from '../wire/endpoint';
 import type { RunningService } from './service';
 
 /**
  * What a person needs to know once the service is up: where it is, and one line that provisions the demo group.
- * @param isTerminal whether a person reads it: a password that was made here is shown to nobody else
+ * @param isTerminal whether a person reads it: only then a generated password is shown
  */
 export function banner(service: RunningService, dataDir: string, isTerminal: boolean): string {
   const { apiUrl, adminUrl, customersDotUrl, workerUrl, uiUrl, auditReader, hasDemo } = service;
@@ -53,7 +54,7 @@ function demoCurl(apiUrl: string, token: string): string {
     },
   };
   return [
-    `curl -sS ${apiUrl}/api/v4/internal/gitlab_subscriptions/namespaces/demo-group/provision`,
+    `curl -sS ${apiUrl}${provisionPath('demo-group')}`,
     `-H "X-Customers-Dot-Internal-Token: $(${token})"`,
     `-H 'Content-Type: application/json'`,
     `-d '${JSON.stringify(body)}'`,

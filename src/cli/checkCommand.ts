@@ -1,14 +1,10 @@
 import { Command } from 'commander';
-import { ConfigError, loadConfig } from '../config/config';
+import { loadConfig } from '../config/config';
 import { checkCiDatabase, checkGitlabDatabase, type Difference } from '../db/gitlabCheck';
-import { createPool } from '../db/pool';
-import { requireOwnSessions } from './ownSessions';
+import { findGitlabUrl, notConfigured, withGitlabDatabase } from './databases';
 import { PARTS, type Part } from './parts';
-import { findRuntime } from './runtimeFile';
 import { parseParts } from './start';
-import { orExplain } from './startError';
-import { paint } from './table';
-import { processTerminal } from './terminal';
+import { paint, processTerminal } from './terminal';
 
 /** The command `check`: whether GitLab's databases are as the service needs them. */
 export function checkCommand(environment: NodeJS.ProcessEnv): Command {
@@ -33,32 +29,14 @@ export function checkCommand(environment: NodeJS.ProcessEnv): Command {
 async function findDifferences(environment: NodeJS.ProcessEnv, parts: Part[]): Promise<Difference[]> {
   const config = loadConfig(environment);
   const { gitlabCiDatabaseUrl: ciUrl } = config;
-  const url = config.gitlabDatabaseUrl ?? (await findRuntime(config.dataDir)).gitlabDatabaseUrl;
-  if (url === null) {
-    throw new ConfigError(
-      'GITLAB_DATABASE_URL is not set and no service runs here: set it, or run "npm start" first',
-    );
-  }
+  const url = await findGitlabUrl(config);
+  if (url === null) throw notConfigured('GITLAB_DATABASE_URL');
   const audits = parts.includes('api') && (config.audit !== null || config.gitlabDatabaseUrl === null);
   const usage = { writes: parts.includes('worker'), audits, hasCi: ciUrl === null };
   return [
-    ...(await lookInto('GITLAB_DATABASE_URL', url, (pool) => checkGitlabDatabase(pool, usage))),
+    ...(await withGitlabDatabase('GITLAB_DATABASE_URL', url, (pool) => checkGitlabDatabase(pool, usage))),
     ...(ciUrl === null || !usage.writes
       ? []
-      : await lookInto('GITLAB_CI_DATABASE_URL', ciUrl, checkCiDatabase)),
+      : await withGitlabDatabase('GITLAB_CI_DATABASE_URL', ciUrl, checkCiDatabase)),
   ];
-}
-
-async function lookInto(
-  variable: string,
-  url: string,
-  check: (pool: ReturnType<typeof createPool>) => Promise<Difference[]>,
-): Promise<Difference[]> {
-  await requireOwnSessions(variable, url);
-  const pool = createPool({ url, applicationName: 'provisioner check', max: 1, onError: () => undefined });
-  try {
-    return await orExplain(check(pool), `${variable} cannot be used`);
-  } finally {
-    await pool.end();
-  }
 }

@@ -39,44 +39,48 @@ const ONCE_OPEN = [
 ];
 
 /**
- * Makes this process known on its data directory. There, processes that need its servers start one after the other, so that
- * each finds what those before it run; and each part runs once.
- * @returns when it came
+ * Registers this process on its data directory. Processes that need local servers start one after the other there, so that
+ * each finds what the earlier ones run, and each part runs once.
+ * @returns when it registered, in microseconds of the machine's monotonic clock
  * @throws LocalServerError when another process runs one of the parts already
  */
-export async function takeTurn(
+export async function register(
   config: Config,
   parts: readonly Part[],
   onProgress: (line: string) => void,
 ): Promise<number> {
   const { dataDir } = config;
-  // Lamport's bakery: whoever has not said yet when it came is waited for, so that two never both take themselves for first.
-  await publishRuntime(dataDir, { parts: [...parts], came: null, runtime: NOTHING });
-  const came = Number(process.hrtime.bigint() / 1_000n);
-  await publishRuntime(dataDir, { parts: [...parts], came, runtime: NOTHING });
-  if (!usesLocalServers(config, parts)) return came;
+  // Lamport's bakery: a process without a time is waited for, so that two never both consider themselves first.
+  await publishRuntime(dataDir, { parts: [...parts], registeredAt: null, runtime: NOTHING });
+  const registeredAt = Number(process.hrtime.bigint() / 1_000n);
+  await publishRuntime(dataDir, { parts: [...parts], registeredAt, runtime: NOTHING });
+  if (!usesLocalServers(config, parts)) return registeredAt;
   const isBefore = (other: RunningProcess) =>
-    other.came === null || other.came < came || (other.came === came && other.pid < process.pid);
-  for (let told = 0; ; await sleep(100)) {
+    other.registeredAt === null ||
+    other.registeredAt < registeredAt ||
+    (other.registeredAt === registeredAt && other.pid < process.pid);
+  for (let reported = 0; ; await sleep(100)) {
     const before = (await runningProcesses(dataDir)).filter(isBefore);
-    const onItsWay = before.find(({ runtime }) => Object.values(runtime).every((value) => value === null));
-    if (onItsWay === undefined) {
-      refuseTwice(before, parts, dataDir);
-      return came;
+    const inTransition = before.find(({ runtime }) =>
+      Object.values(runtime).every((value) => value === null),
+    );
+    if (inTransition === undefined) {
+      refuseDuplicate(before, parts, dataDir);
+      return registeredAt;
     }
-    if (told !== onItsWay.pid)
-      onProgress(`waiting for process ${onItsWay.pid}, which is starting or stopping on ${dataDir}`);
-    told = onItsWay.pid;
+    if (reported !== inTransition.pid)
+      onProgress(`waiting for process ${inTransition.pid}, which is starting or stopping on ${dataDir}`);
+    reported = inTransition.pid;
   }
 }
 
-function refuseTwice(before: RunningProcess[], parts: readonly Part[], dataDir: string): void {
+function refuseDuplicate(before: RunningProcess[], parts: readonly Part[], dataDir: string): void {
   const first = before.find((other) => other.parts.some((part) => parts.includes(part)));
   if (first === undefined) return;
   const { apiUrl, customersDotUrl } = first.runtime;
   const where = apiUrl ?? customersDotUrl;
   throw new LocalServerError(
-    'LOCAL_DATA_IN_USE',
+    'local_data_in_use',
     `process ${first.pid} runs ${first.parts.join(', ')} on DATA_DIR ${dataDir} already${where === null ? '' : ` (${where})`}: stop it first, or set another DATA_DIR`,
   );
 }

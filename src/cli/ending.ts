@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
+import type { Logger } from 'pino';
 
 /** When a service is to end. */
 export interface Ending {
@@ -11,8 +12,8 @@ export interface Ending {
 const LOOK_EVERY_MS = 1_000;
 
 /**
- * Ends a service on a signal to stop (Ctrl-C, SIGTERM, a closed terminal), and when nobody reads what it prints. Writing
- * goes on without a reader: there is still something to stop.
+ * Ends a service on a signal to stop (Ctrl-C, SIGTERM, a closed terminal), and when the reader of its output is gone. It
+ * keeps writing, as there is still something to stop.
  * @param outputs where it writes to
  */
 export function watchForEnding(outputs: readonly Pick<Writable, 'on'>[]): Ending {
@@ -35,8 +36,7 @@ export function endWithParent({ end }: Ending): void {
 }
 
 /**
- * Ends this process. At its end Node sets a terminal back to what it was at the start, and crashes where that is gone by
- * then, unless the process has closed it.
+ * Ends this process. At the end Node resets the terminal, and crashes if that is gone, unless the process has closed it.
  */
 export function exit(code: number): never {
   for (const descriptor of [0, 1, 2]) {
@@ -47,4 +47,30 @@ export function exit(code: number): never {
     }
   }
   process.exit(code);
+}
+
+/** What stops the service, newest first. */
+export class Cleanups {
+  private readonly works: (() => Promise<unknown>)[] = [];
+  private isClosed = false;
+
+  constructor(private readonly log: Logger) {}
+
+  /** @throws after `close`: what was just started is stopped with the rest */
+  add(work: () => Promise<unknown>): void {
+    this.works.push(work);
+    if (this.isClosed) throw new Error('the service is being stopped');
+  }
+
+  /** From now on nothing may be started. */
+  close(): void {
+    this.isClosed = true;
+  }
+
+  /** Runs all of it, once. Logs what fails, and runs the rest nevertheless. */
+  async run(): Promise<void> {
+    for (const work of this.works.splice(0).toReversed()) {
+      await work().catch((error: unknown) => this.log.warn({ err: error }, 'a part did not stop cleanly'));
+    }
+  }
 }

@@ -2,9 +2,9 @@ import type { Logger } from 'pino';
 import type { Pool } from 'pg';
 import { CheckFailed, type HealthCheck } from '../api/health';
 import { checkGitlabDatabase, type Difference, type Usage } from '../db/gitlabCheck';
-import { orExplain, StartError } from './startError';
+import { explain, StartError } from './startError';
 
-// Probes come every few seconds from several sides, and GitLab changes its tables now and then.
+// Several probes ask every few seconds, and GitLab's tables rarely change.
 const KEEP_MS = 10_000;
 
 /**
@@ -14,7 +14,7 @@ const KEEP_MS = 10_000;
  */
 export async function openSchemaCheck(pool: Pool, usage: Usage, log: Logger): Promise<HealthCheck> {
   const look = () => checkGitlabDatabase(pool, usage);
-  const differences = await orExplain(look(), 'GITLAB_DATABASE_URL cannot be used');
+  const differences = await explain(look(), 'GITLAB_DATABASE_URL cannot be used');
   for (const { severity, line } of differences) {
     if (severity === 'warning')
       log.warn({ difference: line }, 'the database of GitLab has something that is not known');

@@ -12,13 +12,13 @@ const NAMES = { postgres: 'PostgreSQL', temporal: 'Temporal', temporalUi: "Tempo
 
 const fileIn = (dataDir: string) => path.join(dataDir, 'ports.json');
 
-/** The ports of the last start, as other programs were told these; the usual ones where there was none. */
+/** The ports of the last start, which other programs know; the default ones at the first start. */
 export async function keptPorts(dataDir: string): Promise<Ports> {
-  const text = await readFile(fileIn(dataDir), 'utf8').catch(() => '{}');
-  return schema.parse(jsonOf(text));
+  const read = readFile(fileIn(dataDir), 'utf8').then((text) => JSON.parse(text) as unknown);
+  return schema.parse(await read.catch(() => ({}))); // missing or truncated
 }
 
-/** Keeps the ports that servers have now, and says which are others than before. */
+/** Keeps the current ports, and reports those that differ from before. */
 export async function keepPorts(
   dataDir: string,
   ports: Partial<Ports>,
@@ -30,13 +30,4 @@ export async function keepPorts(
     onProgress(`port ${before[name]} is taken: ${NAMES[name]} listens on ${ports[name]} from now on`);
   }
   await writeFile(fileIn(dataDir), `${JSON.stringify({ ...before, ...ports })}\n`);
-}
-
-/** A file that was cut off says nothing. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return {};
-  }
 }

@@ -1,13 +1,15 @@
 import path from 'node:path';
-import type { Config } from '../config/config';
-import { ensureDatabase } from '../local/ensureDatabase';
+import { ensureDatabase } from '../local/database';
 import { prepareGitlabDatabase } from '../local/gitlabDatabase';
 import { startPostgres } from '../local/postgres';
 import { temporalCli } from '../local/temporalCli';
 import { startTemporalServer } from '../local/temporalServer';
+import type { Config } from '../config/config';
+import type { Cleanups } from './ending';
 import { keepPorts, keptPorts } from './keptPorts';
-import { orExplain } from './startError';
+import type { ServiceOptions } from './parts';
 import { findRuntime, NOTHING, type Runtime } from './runtimeFile';
+import { explain } from './startError';
 
 /** A Temporal server and its UI. */
 interface TemporalAddress extends NonNullable<Config['temporal']> {
@@ -25,130 +27,97 @@ export interface Servers {
   customersDotDatabase(): Promise<string>;
   temporal(): Promise<TemporalAddress>;
   /** What was started here, and the Temporal UI that is used, for other processes on the same data directory. */
-  started(): Runtime;
-  /** Stops what was started here, the newest first. */
-  stop(): Promise<void>;
+  started: Runtime;
 }
 
-export interface ServerEvents {
-  onProgress: (line: string) => void;
-  /** A server that was started here has died. */
-  onExit: (reason: string) => void;
-}
+const DEFAULT_UI = 'http://127.0.0.1:8233';
 
-/** What another process runs on the same data directory is shared; else a server is started here. */
+/**
+ * What another process runs on the same data directory is shared; else a server is started here.
+ * @param cleanups gets what stops a server that was started
+ */
 export async function openServers(
-  config: Config,
-  environment: NodeJS.ProcessEnv,
-  events: ServerEvents,
+  { config, environment, onProgress, onFatal }: ServiceOptions,
+  cleanups: Cleanups,
 ): Promise<Servers> {
-  const shared = await findRuntime(config.dataDir);
-  const running: { stop(): Promise<void> }[] = [];
+  const { dataDir } = config;
+  const shared = await findRuntime(dataDir);
   const started = { ...NOTHING };
-  let embedded: Promise<Databases> | undefined;
-  const databases = () =>
-    (embedded ??= findDatabases(config, shared, events).then((found) => {
-      if (found.server) {
-        running.push(found.server);
-        Object.assign(started, found.urls);
-      }
-      return found.urls;
-    }));
+  const events = { onProgress, onExit: onFatal };
+
+  const startDatabases = async () => {
+    const { gitlabDatabaseUrl, customersDotDatabaseUrl } = shared;
+    if (gitlabDatabaseUrl !== null && customersDotDatabaseUrl !== null) {
+      return { gitlabDatabaseUrl, customersDotDatabaseUrl };
+    }
+    const server = await startPostgres({
+      dataDir: path.join(dataDir, 'postgres'),
+      port: (await keptPorts(dataDir)).postgres,
+      logFile: path.join(dataDir, 'postgres.log'),
+      ...events,
+    });
+    cleanups.add(() => server.stop());
+    await ensureDatabase(server.url('postgres'), 'gitlab');
+    await ensureDatabase(server.url('postgres'), 'customers_dot');
+    onProgress(`PostgreSQL is up on port ${server.port}`);
+    await keepPorts(dataDir, { postgres: server.port }, onProgress);
+    const urls = {
+      gitlabDatabaseUrl: server.url('gitlab'),
+      customersDotDatabaseUrl: server.url('customers_dot'),
+    };
+    Object.assign(started, urls);
+    return urls;
+  };
+  let embedded: ReturnType<typeof startDatabases> | undefined;
+  const databases = () => (embedded ??= startDatabases());
+
+  /** The server's address and, if it is known, its UI. */
+  const findTemporal = async () => {
+    const { cacheDir, temporalCliPath, temporalNamespace: namespace } = config;
+    if (config.temporal) return { ...config.temporal, uiUrl: null };
+    if (shared.temporalAddress !== null) {
+      const connectionOptions = { address: shared.temporalAddress };
+      return { connectionOptions, namespace, uiUrl: shared.temporalUiUrl };
+    }
+    const cli = await temporalCli({
+      cacheDir,
+      env: environment,
+      onProgress,
+      ...(temporalCliPath !== null && { cliPath: temporalCliPath }),
+    });
+    const kept = await keptPorts(dataDir);
+    const server = await startTemporalServer({
+      cli,
+      port: kept.temporal,
+      uiPort: kept.temporalUi,
+      dbFile: path.join(dataDir, 'temporal.db'),
+      logFile: path.join(dataDir, 'temporal.log'),
+      namespaces: [namespace],
+      ...events,
+    });
+    cleanups.add(() => server.stop());
+    onProgress(`Temporal is up on ${server.address}`);
+    const [temporal = 0, temporalUi = 0] = server.ports;
+    await keepPorts(dataDir, { temporal, temporalUi }, onProgress);
+    started.temporalAddress = server.address;
+    return { connectionOptions: { address: server.address }, namespace, uiUrl: server.uiUrl };
+  };
+
   return {
     gitlabDatabase: async () => {
       if (config.gitlabDatabaseUrl !== null) return config.gitlabDatabaseUrl;
       const { gitlabDatabaseUrl } = await databases();
-      await orExplain(prepareGitlabDatabase(gitlabDatabaseUrl), 'The embedded database cannot be prepared');
+      await explain(prepareGitlabDatabase(gitlabDatabaseUrl), 'The embedded database cannot be prepared');
       return gitlabDatabaseUrl;
     },
     customersDotDatabase: async () =>
       config.customersDotDatabaseUrl ?? (await databases()).customersDotDatabaseUrl,
     temporal: async () => {
-      const { server, ...address } = await findTemporal(config, environment, shared, events);
-      if (server) {
-        running.push(server);
-        started.temporalAddress = server.address;
-      }
-      started.temporalUiUrl = address.uiUrl;
-      started.temporalNamespace = address.namespace;
-      return address;
+      const found = await findTemporal();
+      const uiUrl = config.temporalUiUrl ?? found.uiUrl ?? DEFAULT_UI;
+      Object.assign(started, { temporalUiUrl: uiUrl, temporalNamespace: found.namespace });
+      return { ...found, uiUrl };
     },
-    started: () => started,
-    stop: async () => {
-      for (const server of running.splice(0).toReversed()) await server.stop();
-    },
+    started,
   };
 }
-
-interface Databases {
-  gitlabDatabaseUrl: string;
-  customersDotDatabaseUrl: string;
-}
-
-async function findDatabases(
-  { dataDir }: Config,
-  shared: Runtime,
-  events: ServerEvents,
-): Promise<{ urls: Databases; server: { stop(): Promise<void> } | null }> {
-  const { gitlabDatabaseUrl, customersDotDatabaseUrl } = shared;
-  if (gitlabDatabaseUrl !== null && customersDotDatabaseUrl !== null) {
-    return { urls: { gitlabDatabaseUrl, customersDotDatabaseUrl }, server: null };
-  }
-  const server = await startPostgres({
-    dataDir: path.join(dataDir, 'postgres'),
-    port: (await keptPorts(dataDir)).postgres,
-    logFile: path.join(dataDir, 'postgres.log'),
-    ...events,
-  });
-  try {
-    await ensureDatabase(server.url('postgres'), 'gitlab');
-    await ensureDatabase(server.url('postgres'), 'customers_dot');
-  } catch (error) {
-    await server.stop();
-    throw error;
-  }
-  events.onProgress(`PostgreSQL is up on port ${server.port}`);
-  await keepPorts(dataDir, { postgres: server.port }, events.onProgress);
-  const urls = {
-    gitlabDatabaseUrl: server.url('gitlab'),
-    customersDotDatabaseUrl: server.url('customers_dot'),
-  };
-  return { urls, server };
-}
-
-async function findTemporal(
-  config: Config,
-  environment: NodeJS.ProcessEnv,
-  shared: Runtime,
-  events: ServerEvents,
-): Promise<TemporalAddress & { server: Awaited<ReturnType<typeof startTemporalServer>> | null }> {
-  const { dataDir, cacheDir, temporalCliPath, temporalNamespace: namespace } = config;
-  if (config.temporal) return { ...config.temporal, uiUrl: config.temporalUiUrl ?? DEFAULT_UI, server: null };
-  if (shared.temporalAddress !== null) {
-    const uiUrl = config.temporalUiUrl ?? shared.temporalUiUrl ?? DEFAULT_UI;
-    return { connectionOptions: { address: shared.temporalAddress }, namespace, uiUrl, server: null };
-  }
-  const cli = await temporalCli({
-    cacheDir,
-    env: environment,
-    onProgress: events.onProgress,
-    ...(temporalCliPath !== null && { cliPath: temporalCliPath }),
-  });
-  const kept = await keptPorts(dataDir);
-  const server = await startTemporalServer({
-    cli,
-    port: kept.temporal,
-    uiPort: kept.temporalUi,
-    dbFile: path.join(dataDir, 'temporal.db'),
-    logFile: path.join(dataDir, 'temporal.log'),
-    namespaces: [namespace],
-    ...events,
-  });
-  events.onProgress(`Temporal is up on ${server.address}`);
-  const [temporal = 0, temporalUi = 0] = server.ports;
-  await keepPorts(dataDir, { temporal, temporalUi }, events.onProgress);
-  const uiUrl = config.temporalUiUrl ?? server.uiUrl ?? DEFAULT_UI;
-  return { connectionOptions: { address: server.address }, namespace, uiUrl, server };
-}
-
-const DEFAULT_UI = 'http://127.0.0.1:8233';

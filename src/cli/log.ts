@@ -1,15 +1,23 @@
-import { pino, type DestinationStream, type Logger } from 'pino';
+import { pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 
 export interface LogOptions {
   level: string;
   /** For programs, or for people. */
   format: 'json' | 'pretty';
-  /** What each line says besides, at the moment. */
+  /** Fields that each line gets in addition. */
   context: () => object;
   /** A line could not be written. */
   onError: (error: NodeJS.ErrnoException) => void;
 }
+
+const FOR_PEOPLE = {
+  messageKey: 'message',
+  levelKey: 'severity',
+  translateTime: 'SYS:HH:MM:ss.l',
+  ignore: 'service,pid',
+  singleLine: true,
+};
 
 /**
  * Logs to standard output: one JSON object a line, with the field names of GitLab's LabKit, or for people time, level and
@@ -30,19 +38,8 @@ export function createLog({ level, format, context, onError }: LogOptions): Logg
         log: ({ err, ...fields }) => (err === undefined ? fields : { ...fields, ...exceptionFields(err) }),
       },
     },
-    format === 'json' ? destination : forPeople(destination),
+    format === 'json' ? destination : pretty({ ...FOR_PEOPLE, destination }),
   );
-}
-
-function forPeople(destination: DestinationStream): DestinationStream {
-  return pretty({
-    destination,
-    messageKey: 'message',
-    levelKey: 'severity',
-    translateTime: 'SYS:HH:MM:ss.l',
-    ignore: 'service,pid',
-    singleLine: true,
-  });
 }
 
 /** An error's kind and place; a database error's detail is left out, as it quotes rows. */

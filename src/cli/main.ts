@@ -10,21 +10,19 @@ import { ResyncRefused } from '../cdot/syncs';
 import { ConfigError, loadConfig } from '../config/config';
 import { shieldLocalServers } from '../config/shell';
 import { migrateProvisioning } from '../db/migrate';
-import { loadSigningKeys, SigningKeysDamaged } from '../issuer/keys';
+import { SigningKeysDamaged } from '../issuer/keys';
 import { RotationRefused } from '../issuer/rotate';
-import { signToken } from '../issuer/token';
 import { LocalServerError } from '../local/errors';
 import { checkCommand } from './checkCommand';
+import { dataDirCommands } from './dataDirCommands';
+import { findGitlabUrl, notConfigured } from './databases';
 import { exit, hasNoReader } from './ending';
-import { keysCommand } from './keysCommand';
-import { namespacesCommand } from './namespacesCommand';
 import { PARTS } from './parts';
-import { findRuntime } from './runtimeFile';
 import { parseParts, start } from './start';
 import { StartError } from './startError';
 import { syncCommands } from './syncCommands';
 
-// The only place that looks at the process: everything else is handed what it needs.
+// The only place that reads process.env: everything else gets what it needs as arguments.
 const environment = { ...process.env };
 
 // The SDK's core would have a thread for each processor. One serves more syncs than Node's own, costs less, and lets the
@@ -101,13 +99,9 @@ program
   )
   .action(async () => {
     const config = loadConfig(environment);
-    const url = config.gitlabDatabaseUrl || (await findRuntime(config.dataDir)).gitlabDatabaseUrl;
+    const url = await findGitlabUrl(config);
     const customersDotUrl = config.customersDotDatabaseUrl;
-    if (url === null && customersDotUrl === null) {
-      throw new ConfigError(
-        'GITLAB_DATABASE_URL is not set and no service runs here: set it, or run "npm start" first',
-      );
-    }
+    if (url === null && customersDotUrl === null) throw notConfigured('GITLAB_DATABASE_URL');
     const report = (applied: string[]) =>
       applied.length === 0 ? 'Up to date.' : `Applied ${applied.join(', ')}.`;
     if (url !== null) console.log(report(await migrateProvisioning(url, console.error)));
@@ -117,32 +111,17 @@ program
     }
   });
 
-program
-  .command('token')
-  .description('Prints a token for the service that runs here with its own issuer, good for five minutes.')
-  .action(async () => {
-    const config = loadConfig(environment);
-    const { apiUrl } = await findRuntime(config.dataDir);
-    if (config.subscriptionPortalUrl !== null) {
-      throw new ConfigError('SUBSCRIPTION_PORTAL_URL is set: tokens come from there, not from this service');
-    }
-    if (apiUrl === null)
-      throw new ConfigError(`No API runs on DATA_DIR ${config.dataDir}: start it first with "npm start"`);
-    console.log(await signToken(await loadSigningKeys(config.dataDir), { issuer: apiUrl }));
-  });
-
 program.addCommand(checkCommand(environment));
-program.addCommand(keysCommand(environment));
-program.addCommand(namespacesCommand(environment));
-for (const command of syncCommands(environment)) program.addCommand(command);
+for (const command of [...dataDirCommands(environment), ...syncCommands(environment)])
+  program.addCommand(command);
 
-// Whoever reads may stop early, as "| head" does. A service has servers to stop first, and does that itself.
+// A reader may stop early, as "| head" does. A service handles that itself, as it has servers to stop first.
 for (const output of [process.stdout, process.stderr]) {
   output.on('error', (error: Error) => isService || process.exit(hasNoReader(error) ? 0 : 1));
 }
 
 program.parseAsync().catch((error: unknown) => {
-  const isOfTheSystem = /^E[A-Z]+$/.test(String((error as NodeJS.ErrnoException).code)); // a file that cannot be written, say
+  const isOfTheSystem = /^E[A-Z]+$/.test(String((error as NodeJS.ErrnoException).code)); // e.g. a file that cannot be written
   const isExpected = [
     ConfigError,
     LocalServerError,

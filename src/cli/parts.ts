@@ -8,20 +8,20 @@ import type { Tracing } from '../tracing/tracing';
 export const PARTS = ['api', 'worker', 'cdot'] as const;
 export type Part = (typeof PARTS)[number];
 
-/** What a process is told about the service that it is to run. */
+/** What the service of a process consists of and works with. */
 export interface ServiceOptions {
   config: Config;
   environment: NodeJS.ProcessEnv;
   parts: readonly Part[];
   log: Logger;
-  /** What lines of the log say while some work goes on. */
+  /** Fields that the log's lines have while some work is in progress. */
   logContext: LogContext;
-  /** Of the whole process, whatever parts it runs. */
+  /** Of the whole process. */
   metrics: Metrics;
   /** Null: nothing is traced. */
   tracing: Tracing | null;
   onProgress: (line: string) => void;
-  /** Aborted when the process has been told to stop: it still answers, but wants no new requests. */
+  /** Aborted when the process is to stop: it still answers, but wants no new requests. */
   stopping: AbortSignal;
   /** Something the service cannot run without has died. */
   onFatal: (reason: string) => void;

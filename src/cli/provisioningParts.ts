@@ -2,6 +2,7 @@ import { createApp, type EndpointSide } from '../api/app';
 import { createTokenVerifier } from '../api/auth/verifyToken';
 import type { HealthCheck } from '../api/health';
 import { Turns } from '../api/turns';
+import type { Logger } from 'pino';
 import { migrateProvisioning } from '../db/migrate';
 import type { Config } from '../config/config';
 import type { Usage } from '../db/gitlabCheck';
@@ -10,23 +11,22 @@ import { createPool } from '../db/pool';
 import { unreleasedFollowUps } from '../db/unreleased';
 import { openSigningKeys } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
-import { observeOutbox } from '../metrics/outbox';
-import { observeRuns } from '../metrics/runs';
-import { TemporalConnection } from '../worker/connection';
+import { startOnFreePorts } from '../local/ports';
+import type { Metrics } from '../metrics/metrics';
+import { observeOutbox, observeRuns } from '../metrics/observed';
+import { installRuntime, TemporalConnection } from '../worker/connection';
 import { EarlyAnswers } from '../worker/earlyAnswers';
 import { runUrl } from '../worker/links';
 import { openRuns, pausedRuns } from '../worker/openRuns';
 import { SearchAttributes } from '../worker/searchAttributes';
-import { listen } from './api';
-import { openAuditReader, type AuditReader } from './auditReader';
-import type { Cleanups } from './cleanups';
-import { graceMs } from './grace';
+import { serve } from './api';
+import { openAuditReader, type KnownReader } from './auditReader';
+import type { Cleanups } from './ending';
 import type { Servers } from './localServers';
-import { installMeasuredRuntime } from './measuredRuntime';
 import { openSchemaCheck } from './gitlabSchemaCheck';
-import { requireOwnSessions } from './ownSessions';
+import { requireOwnSessions } from './databases';
 import type { Part, ServiceOptions } from './parts';
-import { orExplain } from './startError';
+import { explain } from './startError';
 import { startWorkerPart } from './workerPart';
 
 /** Where the parts `api` and `worker` can be found. */
@@ -37,9 +37,10 @@ export interface Provisioning {
   adminUrl: string | null;
   /** Where a worker without an API serves its health; else null. */
   workerUrl: string | null;
-  uiUrl: string;
-  /** Null: the audit pages are not served. */
-  auditReader: AuditReader | null;
+  /** Null: neither part runs. */
+  uiUrl: string | null;
+  /** Who may read the audit pages; null: they are not served. */
+  auditReader: KnownReader | null;
 }
 
 /** Starts the parts `api` and `worker`, on GitLab's database and Temporal. */
@@ -53,7 +54,7 @@ export async function startProvisioning(
   const { uiUrl, connectionOptions, namespace } = await servers.temporal();
   await requireOwnSessions('GITLAB_DATABASE_URL', databaseUrl);
   onProgress('migrating schema provisioning');
-  await orExplain(
+  await explain(
     migrateProvisioning(databaseUrl, onProgress),
     'GITLAB_DATABASE_URL cannot be used, or its role may not bring the schema provisioning up to date (run "provisioner migrate" as one that may)',
   );
@@ -71,12 +72,12 @@ export async function startProvisioning(
 
   await installMeasuredRuntime(log, metrics);
   const interceptors = tracing?.client ?? null;
-  const temporal = await orExplain(
+  const temporal = await explain(
     TemporalConnection.open({ options: connectionOptions, namespace, interceptors }),
     `TEMPORAL_ADDRESS: no Temporal answers at ${connectionOptions.address} (start that server, correct it, or unset it for a local one)`,
   );
   cleanups.add(() => temporal.close());
-  await orExplain(
+  await explain(
     temporal.checkNamespace(),
     `TEMPORAL_NAMESPACE: ${namespace} cannot be used at ${connectionOptions.address} ("temporal operator namespace create -n ${namespace}" makes a missing one)`,
   );
@@ -104,12 +105,11 @@ export async function startProvisioning(
   if (!parts.includes('api')) return { apiUrl: null, adminUrl: null, workerUrl, uiUrl, auditReader: null };
 
   const keys = config.subscriptionPortalUrl === null ? openSigningKeys(config.dataDir) : null;
-  await keys?.(); // a damaged file is better found now
+  await keys?.(); // finds a damaged file at the start
   const linkTo = (workflowId: string, runId: string) => runUrl(uiUrl, temporal.namespace, workflowId, runId);
   const base = { log, metrics };
   const audit = auditReader && { pool, schema, reader: auditReader, runUrl: linkTo };
   const operations = { checks, warnings, stopping, audit };
-  const address = { host: config.host, stopping, onProgress };
   const endpointAt = (url: string): EndpointSide => ({
     pool,
     metrics,
@@ -120,25 +120,40 @@ export async function startProvisioning(
     runUrl: linkTo,
     ...(keys && { issuer: createIssuerRouter(keys, () => url) }),
   });
-  // Before the endpoint's port, so that it is there for as long as that one.
-  const admin =
+  // Opened before the endpoint's port and closed after it.
+  const adminUrl =
     config.adminPort === null
       ? null
-      : await listen({ ...address, name: "the API's admin side", port: config.adminPort }, () =>
+      : await serve(options, { name: "the API's admin side", port: config.adminPort }, cleanups, () =>
           createApp(base, { operations }),
         );
-  if (admin) cleanups.add(() => admin.stop(graceMs(config)));
-  const api = await listen({ ...address, name: 'API', port: config.port }, (url) =>
-    createApp(base, { endpoint: endpointAt(url), ...(!admin && { operations }) }),
+  const apiUrl = await serve(options, { name: 'API', port: config.port }, cleanups, (url) =>
+    createApp(base, { endpoint: endpointAt(url), ...(adminUrl === null && { operations }) }),
   );
-  cleanups.add(() => api.stop(graceMs(config)));
-  return { apiUrl: api.url, adminUrl: admin?.url ?? null, workerUrl, uiUrl, auditReader };
+  return { apiUrl, adminUrl, workerUrl, uiUrl, auditReader };
 }
 
-function usageOf(config: Config, parts: readonly Part[], auditReader: AuditReader | null): Usage {
+function usageOf(config: Config, parts: readonly Part[], auditReader: KnownReader | null): Usage {
   return {
     writes: parts.includes('worker'),
     audits: auditReader !== null,
     hasCi: config.gitlabCiDatabaseUrl === null,
   };
+}
+
+const LOOPBACK = '127.0.0.1';
+
+/** Installs Temporal's SDK. It serves its own metrics on a free loopback port; `/-/metrics` passes them on. */
+async function installMeasuredRuntime(log: Logger, metrics: Metrics): Promise<void> {
+  const address = await startOnFreePorts([0], LOOPBACK, ([port]) => {
+    const free = `${LOOPBACK}:${port}`;
+    installRuntime(log, free);
+    return Promise.resolve(free);
+  });
+  metrics.others.push(() =>
+    fetch(`http://${address}/metrics`, { signal: AbortSignal.timeout(2_000) }).then(
+      (answer) => answer.text(),
+      () => '', // without them, ours are still served
+    ),
+  );
 }

@@ -1,63 +1,54 @@
-import type { AuditReader } from './auditReader';
-import type { Cleanups } from './cleanups';
+import type { Cleanups } from './ending';
 import { startCustomersDotPart } from './customersDotPart';
-import { openDataDir, takeTurn } from './dataDir';
+import { openDataDir, register } from './dataDir';
 import { openServers } from './localServers';
 import type { ServiceOptions } from './parts';
-import { startProvisioning } from './provisioningParts';
+import { startProvisioning, type Provisioning } from './provisioningParts';
 import { NOTHING, publishRuntime, withdrawRuntime, type Runtime } from './runtimeFile';
 
 /** A service that is up; what it does not run is null. */
-export interface RunningService {
-  apiUrl: string | null;
-  /** Where the API serves its health, its metrics and the audit pages; null: at `apiUrl`. */
-  adminUrl: string | null;
+export interface RunningService extends Provisioning {
   customersDotUrl: string | null;
-  workerUrl: string | null;
-  uiUrl: string | null;
-  /** Who may read the audit pages; null: they are not served. */
-  auditReader: AuditReader | null;
   /** Whether the embedded demo group is there to be provisioned. */
   hasDemo: boolean;
 }
 
+const NO_PROVISIONING: Provisioning = {
+  apiUrl: null,
+  adminUrl: null,
+  workerUrl: null,
+  uiUrl: null,
+  auditReader: null,
+};
+
 /**
- * Starts the parts and whatever they need that is not configured.
+ * Starts the parts, and what they need that is not configured.
  * @param cleanups gets what stops it all in order: CustomersDot's side, requests, worker, connections, servers
  * @throws when something cannot be started; all is stopped then
  */
 export async function startService(options: ServiceOptions, cleanups: Cleanups): Promise<RunningService> {
-  const { config, environment, parts, log, metrics, tracing, onProgress, onFatal } = options;
+  const { config, parts, log, metrics, tracing, onProgress } = options;
   for (const part of parts) metrics.parts.set({ part }, 1);
   if (tracing) cleanups.add(() => tracing.stop());
   try {
     await openDataDir(config.dataDir);
     cleanups.add(() => withdrawRuntime(config.dataDir));
-    const came = await takeTurn(config, parts, onProgress);
+    const registeredAt = await register(config, parts, onProgress);
     log.info({ parts }, 'starting');
     const publish = (runtime: Runtime) =>
-      publishRuntime(config.dataDir, { parts: [...parts], came, runtime });
-    const servers = await openServers(config, environment, { onProgress, onExit: onFatal });
-    cleanups.add(() => servers.stop());
+      publishRuntime(config.dataDir, { parts: [...parts], registeredAt, runtime });
+    const servers = await openServers(options, cleanups);
     const provisioning =
       parts.includes('api') || parts.includes('worker')
         ? await startProvisioning(options, servers, cleanups)
-        : null;
-    const apiUrl = provisioning?.apiUrl ?? null;
+        : NO_PROVISIONING;
+    const { apiUrl } = provisioning;
     const customersDotUrl = parts.includes('cdot')
       ? await startCustomersDotPart(options, servers, apiUrl, cleanups)
       : null;
-    await publish({ ...servers.started(), apiUrl, customersDotUrl });
+    await publish({ ...servers.started, apiUrl, customersDotUrl });
     cleanups.add(() => publish(NOTHING));
-    return {
-      apiUrl,
-      adminUrl: provisioning?.adminUrl ?? null,
-      customersDotUrl,
-      workerUrl: provisioning?.workerUrl ?? null,
-      uiUrl: provisioning?.uiUrl ?? null,
-      auditReader: provisioning?.auditReader ?? null,
-      hasDemo: config.gitlabDatabaseUrl === null,
-    };
+    return { ...provisioning, customersDotUrl, hasDemo: config.gitlabDatabaseUrl === null };
   } catch (error) {
     await cleanups.run();
     throw error;

@@ -4,8 +4,7 @@ import { InvalidArgumentError } from 'commander';
 import type { LogContext } from '../activities/nameInLog';
 import type { Config } from '../config/config';
 import { banner } from './banner';
-import { Cleanups } from './cleanups';
-import { endWithParent, exit, hasNoReader, watchForEnding } from './ending';
+import { Cleanups, endWithParent, exit, hasNoReader, watchForEnding } from './ending';
 import { createLog } from './log';
 import { endOfLifeNotice } from './nodeVersion';
 import { PARTS, usesLocalServers, type Part } from './parts';
@@ -18,13 +17,13 @@ export function parseParts(text: string): Part[] {
   return [...new Set(names)];
 }
 
-// What is still open then is cut: whoever sent the signal is waiting. Servers that were started here end with us anyway.
+// Then what is still open is cut, as the sender of the signal waits. Local servers end with this process anyway.
 const STOP_LIMIT_MS = 28_000;
 const STOP_LIMIT_WHILE_STARTING_MS = 3_500;
-// The step that a start is at usually ends by itself: better than to take its servers away.
+// A step of the start usually ends in this time, which is better than to stop its servers under it.
 const STEP_LIMIT_MS = 2_000;
 
-/** Runs the service until a signal or until something that it needs has died; resolves with the exit code. */
+/** Runs the service until a signal, or until a server that it needs dies; resolves with the exit code. */
 export async function start(
   config: Config,
   environment: NodeJS.ProcessEnv,
@@ -45,17 +44,17 @@ export async function start(
     onProgress(reason);
     ending.end(1);
   };
-  // Loaded only here: what the service needs would cost every other command a second.
+  // Loaded only here: it would cost every other command a second.
   const { startService } = await import('./service.js');
   const { createMetrics } = await import('../metrics/metrics.js');
   const metrics = createMetrics();
   const stopping = new AbortController();
   const tracing =
     config.otlpEndpoint === null ? null : (await import('../tracing/tracing.js')).startTracing(log);
-  const told = { log, logContext, metrics, tracing, stopping: stopping.signal, onProgress, onFatal };
+  const shared = { log, logContext, metrics, tracing, stopping: stopping.signal, onProgress, onFatal };
   const cleanups = new Cleanups(log);
-  const starting = startService({ config, environment, parts, ...told }, cleanups);
-  starting.catch(() => undefined); // while it is being stopped, nothing else can be expected of it
+  const starting = startService({ config, environment, parts, ...shared }, cleanups);
+  starting.catch(() => undefined); // expected of a start that is stopped
   const service = await Promise.race([starting, ending.ended.then(() => null)]);
   if (service !== null) {
     log.info({ parts, api: service.apiUrl }, 'started');
@@ -70,7 +69,7 @@ export async function start(
   stopping.abort();
   cleanups.close();
   if (service === null) await Promise.race([starting.catch(() => undefined), sleep(STEP_LIMIT_MS)]);
-  // Time for balancers to see that it is not ready any more: until then they still send requests.
+  // Balancers still send requests until they see that it is not ready.
   if (code === 0 && service !== null && service.apiUrl !== null) await sleep(config.shutdownDelayMs);
   await cleanups.run();
   onProgress('stopped');

@@ -1,13 +1,13 @@
-/** The service cannot start as it is configured. Each line names what is wrong, such as a variable, and says why. */
+/** The service cannot start as it is configured. Each line names what is wrong, e.g. a variable, and the reason. */
 export class StartError extends Error {
   readonly code = 'start_failed';
 }
 
 /**
- * Waits for a part of the start, and says in words of the configuration what was wrong with it.
+ * Waits for a part of the start, and explains its failure in terms of the configuration.
  * @throws StartError
  */
-export async function orExplain<T>(work: Promise<T>, what: string): Promise<T> {
+export async function explain<T>(work: Promise<T>, what: string): Promise<T> {
   try {
     return await work;
   } catch (error) {

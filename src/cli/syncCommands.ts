@@ -5,9 +5,8 @@ import { AttributesRefused, parseAttributes, type Attributes } from '../cdot/att
 import { listSyncs } from '../cdot/audit';
 import { recordSync, resync } from '../cdot/syncs';
 import { ConfigError, loadConfig } from '../config/config';
-import { withCustomersDotDatabase } from './customersDotDatabase';
-import { namespaceId } from './namespaceId';
-import { openRunLinks } from './runLinks';
+import { findNamespaceId, withCustomersDotDatabase } from './databases';
+import { openRunLinks } from './runtimeFile';
 import { syncsJson, syncsTable } from './syncsTable';
 import { processTerminal } from './terminal';
 import { waitForSync } from './waitForSync';
@@ -27,7 +26,7 @@ export function syncCommands(environment: NodeJS.ProcessEnv): Command[] {
     .action(async (namespace: string, file: string, { wait }: { wait?: true }) => {
       const config = loadConfig(environment);
       const attrs = await readAttributes(file);
-      const id = await namespaceId(config, namespace);
+      const id = await findNamespaceId(config, namespace);
       process.exitCode = await withCustomersDotDatabase(config, terminal, async (pool) => {
         const { sync, isNew } = await recordSync(pool, id, attrs);
         const news = isNew ? 'new' : 'unchanged, sent again';
@@ -56,10 +55,10 @@ export function syncCommands(environment: NodeJS.ProcessEnv): Command[] {
     .option('--failed', 'only those whose last attempt failed, partially or as a whole')
     .option('--json', 'as JSON: an array of syncs with their attempts')
     .option('--limit <number>', 'at most so many, the newest ones', wholeNumber, 100)
-    .action(async (namespace: string | undefined, options: SyncsOptions) => {
+    .action(async (namespace: string | undefined, options: { failed?: true; json?: true; limit: number }) => {
       const config = loadConfig(environment);
       const { failed = false, json = false, limit } = options;
-      const id = namespace === undefined ? null : await namespaceId(config, namespace);
+      const id = namespace === undefined ? null : await findNamespaceId(config, namespace);
       const found = await withCustomersDotDatabase(config, terminal, (pool) =>
         listSyncs(pool, { namespaceId: id, failed, limit }),
       );
@@ -69,12 +68,6 @@ export function syncCommands(environment: NodeJS.ProcessEnv): Command[] {
     });
 
   return [sync, resyncCommand, syncs];
-}
-
-interface SyncsOptions {
-  failed?: true;
-  json?: true;
-  limit: number;
 }
 
 async function readAttributes(file: string): Promise<Attributes> {

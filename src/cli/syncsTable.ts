@@ -1,9 +1,7 @@
-import type { AuditedAttempt, AuditedSync } from '../cdot/audit';
-import type { Change } from '../cdot/changes';
-import { fitTable, type Column } from './fitTable';
-import type { RunLink } from './runLinks';
-import { oneLine, renderTable, type Cell, type Colour } from './table';
-import type { Terminal } from './terminal';
+import type { AttributeChange, AuditedAttempt, AuditedSync } from '../cdot/audit';
+import type { RunLink } from './runtimeFile';
+import { fitTable, renderTable, type Cell, type Column } from './table';
+import { oneLine, type Colour, type Terminal } from './terminal';
 
 const COLUMNS: readonly Column[] = [
   { title: 'SYNC' },
@@ -105,12 +103,12 @@ function outcome({ message, retry_at }: AuditedAttempt): string {
   return [...(message === null ? [] : [message]), ...retry].join('; ');
 }
 
-function changed(changes: Change[] | null): string {
+function changed(changes: AttributeChange[] | null): string {
   if (changes === null) return 'first';
   return oneLine(changes.map(describeChange).join(', '));
 }
 
-function describeChange(change: Change): string {
+function describeChange(change: AttributeChange): string {
   const before = 'before' in change ? JSON.stringify(change.before) : 'unset';
   const after = 'after' in change ? JSON.stringify(change.after) : 'unset';
   return `${change.path} ${before} → ${after}`;

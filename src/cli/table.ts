@@ -1,21 +1,49 @@
-/** Marks a text up for a terminal. */
-export type Colour = 'red' | 'green' | 'yellow' | 'dim' | 'bold';
+import { paint, type Colour } from './terminal';
 
 export interface Cell {
   text: string;
   colour?: Colour;
 }
 
-const CODES: Record<Colour, number> = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 };
-
-/** Text for one line of a terminal: what a server or a file says must not move the cursor. */
-export function oneLine(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
+export interface Column {
+  title: string;
+  /** Where lines are too long, its texts are cut, but not below so many characters. */
+  min?: number;
+  /** Where that does not do, columns are left out, the highest first; without a number never. */
+  spare?: number;
 }
 
-/** Paints a text, if colours are on. */
-export function paint(text: string, colour: Colour | undefined, isColoured: boolean): string {
-  return isColoured && colour !== undefined ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text;
+const GAP = 2;
+
+/** Cuts texts and leaves out columns until lines with aligned columns have at most `width` characters, if that is possible. */
+export function fitTable(columns: readonly Column[], rows: Cell[][], width: number): [Column[], Cell[][]] {
+  const natural = columns.map(({ title, spare }, index) => {
+    const longest = Math.max(0, ...rows.map((row) => row[index]?.text.length ?? 0));
+    return longest === 0 && spare !== undefined ? 0 : Math.max(title.length, longest);
+  });
+  const sizes = fit(columns, natural, width);
+  const kept = <T>(entries: readonly T[]) => entries.filter((_, index) => sizes[index] !== 0);
+  const cut = (cell: Cell, index: number): Cell => {
+    const size = sizes[index] ?? 0;
+    return cell.text.length > size ? { ...cell, text: `${cell.text.slice(0, size - 1)}…` } : cell;
+  };
+  return [kept(columns), rows.map((row) => kept(row.map(cut)))];
+}
+
+/** The width of each column; 0: it is left out. */
+function fit(columns: readonly Column[], natural: readonly number[], width: number): number[] {
+  const sizes = [...natural];
+  const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
+  const excess = () => sum(sizes.map((size) => (size === 0 ? 0 : size + GAP))) - GAP - width;
+  const slackOf = (size: number, index: number) => Math.max(0, size - (columns[index]?.min ?? Infinity));
+  const spared = columns.flatMap(({ spare }, index) => (spare === undefined ? [] : [{ spare, index }]));
+  for (const { index } of spared.sort((a, b) => b.spare - a.spare)) {
+    if (excess() > sum(sizes.map(slackOf))) sizes[index] = 0;
+  }
+  for (const [index, size] of sizes.entries()) {
+    sizes[index] = size - Math.min(Math.max(0, excess()), slackOf(size, index));
+  }
+  return sizes;
 }
 
 /** Lines with aligned columns, two spaces apart; the first row is the header. */

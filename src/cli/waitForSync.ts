@@ -1,13 +1,12 @@
 import type { Pool } from 'pg';
-import { followSync, type Outcome, type Progress } from '../cdot/follow';
+import { followSync, type SyncOutcome, type SyncProgress } from '../cdot/follow';
 import type { AuditedAttempt } from '../cdot/audit';
 import type { Requested } from '../cdot/syncs';
 import { isJsonObject } from '../domain/json';
 import { SECTIONS } from '../domain/sections';
-import type { RunLink } from './runLinks';
+import type { RunLink } from './runtimeFile';
 import { seconds, stateCell } from './syncsTable';
-import { oneLine, paint } from './table';
-import type { Terminal } from './terminal';
+import { oneLine, paint, type Terminal } from './terminal';
 
 /** How `--wait` ends the command. */
 const EXIT_CODES = { completed: 0, partially_failed: 2, skipped: 3, failed: 1, started: 1 } as const;
@@ -28,7 +27,7 @@ export async function waitForSync(
   return outcome.kind === 'overtaken' ? EXIT_CODES.skipped : EXIT_CODES[outcome.attempt.state];
 }
 
-function describeProgress(progress: Progress, newestRun: string | null): string | null {
+function describeProgress(progress: SyncProgress, newestRun: string | null): string | null {
   switch (progress.kind) {
     case 'no_worker':
       return 'No worker of CustomersDot runs on this database: the sync waits for one (npm start)';
@@ -45,7 +44,7 @@ function describeProgress(progress: Progress, newestRun: string | null): string 
   }
 }
 
-function describeOutcome(syncId: number, outcome: Outcome, link: RunLink, isColoured: boolean): string[] {
+function describeOutcome(syncId: number, outcome: SyncOutcome, link: RunLink, isColoured: boolean): string[] {
   if (outcome.kind === 'overtaken') {
     return [`Sync ${syncId}: ${paint('skipped', 'dim', isColoured)}, sync ${outcome.by} was sent instead`];
   }

@@ -7,15 +7,14 @@ import { createHealthApp } from '../api/healthApp';
 import type { SchemaCache } from '../db/gitlabSchema';
 import { pendingCiResets } from '../db/ciResets';
 import { createPool } from '../db/pool';
-import { observeCiResets } from '../metrics/ciResets';
+import { observeCiResets } from '../metrics/observed';
 import type { TemporalConnection } from '../worker/connection';
 import type { EarlyAnswers } from '../worker/earlyAnswers';
 import type { SearchAttributes } from '../worker/searchAttributes';
 import type { RunningWorker } from '../worker/worker';
 import { keepWorker } from '../worker/workerKeeper';
-import { listen } from './api';
-import type { Cleanups } from './cleanups';
-import { graceMs } from './grace';
+import { serve } from './api';
+import type { Cleanups } from './ending';
 import type { ServiceOptions } from './parts';
 
 /** What the parts `api` and `worker` of one process share. */
@@ -35,19 +34,20 @@ export interface Shared {
  * @returns the address of these; null when the API of this process has them
  */
 export async function startWorkerPart(
-  { config, parts, log, logContext, metrics, tracing, stopping, onProgress, onFatal }: ServiceOptions,
+  options: ServiceOptions,
   { pool, schema, temporal, searchAttributes, checks, warnings, earlyAnswers }: Shared,
   cleanups: Cleanups,
 ): Promise<string | null> {
+  const { config, parts, log, logContext, metrics, tracing, stopping, onProgress, onFatal } = options;
   let worker: RunningWorker | null = null;
   checks['worker'] = () =>
     worker?.isRunning() ? Promise.resolve() : Promise.reject(new Error('the worker is not polling'));
   let url: string | null = null;
   if (!parts.includes('api')) {
-    const address = { name: 'the worker', host: config.host, port: config.workerPort, stopping, onProgress };
-    const health = await listen(address, () => createHealthApp({ log, metrics, checks, warnings, stopping }));
-    cleanups.add(() => health.stop(graceMs(config)));
-    url = health.url;
+    const address = { name: 'the worker', port: config.workerPort };
+    url = await serve(options, address, cleanups, () =>
+      createHealthApp({ log, metrics, checks, warnings, stopping }),
+    );
   }
   observeCiResets(metrics, () => pendingCiResets(pool));
   onProgress('starting the worker');

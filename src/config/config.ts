@@ -3,105 +3,84 @@ import path from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { z } from 'zod';
-import type { FailurePolicy } from '../domain/sync';
-import { anyPort, hostAndPort, httpUrl, number, oneOf, port, url, wholeNumber } from './fields';
-
-/** Everything that the environment decides. */
-export interface Config {
-  host: string;
-  port: number;
-  /** Where an API serves its health, its metrics and the audit pages; null: on `port`. */
-  adminPort: number | null;
-  /** Null: the embedded PostgreSQL. */
-  gitlabDatabaseUrl: string | null;
-  /** GitLab's CI database; null: its tables are in the main one. */
-  gitlabCiDatabaseUrl: string | null;
-  /** Null: the embedded PostgreSQL. */
-  customersDotDatabaseUrl: string | null;
-  customersDot: CustomersDotConfig;
-  /** Where a worker without an API serves its health. */
-  workerPort: number;
-  /** Names the worker's code to Temporal, whose worker versioning is then used; null: it is not. */
-  workerBuildId: string | null;
-  /** Where CustomersDot's side posts to; null: the API of this data directory. */
-  provisionApiUrl: string | null;
-  /** Null: the local dev server. */
-  temporal: { connectionOptions: NativeConnectionOptions; namespace: string } | null;
-  /** The namespace to use on the local dev server. */
-  temporalNamespace: string;
-  /** A `temporal` CLI to start the local dev server with; null: find or fetch one. */
-  temporalCliPath: string | null;
-  temporalUiUrl: string | null;
-  /** The issuer of tokens; null: the service issues its own, for local use. */
-  subscriptionPortalUrl: string | null;
-  failurePolicy: FailurePolicy;
-  /** Milliseconds that a request may take, all in all. */
-  waitMs: number;
-  /** Who may read the audit pages; null: nobody, or on the embedded database a user that is made once. */
-  audit: { user: string; password: string } | null;
-  /** Absolute path. */
-  dataDir: string;
-  /** Absolute path of the folder where a fetched `temporal` CLI is kept. */
-  cacheDir: string;
-  /** Milliseconds between a signal to stop and the end of taking requests. */
-  shutdownDelayMs: number;
-  logLevel: string;
-  /** Null: for people where standard output is a terminal, else for programs. */
-  logFormat: 'json' | 'pretty' | null;
-  /** Where spans are sent to; null: nothing is traced. The rest of `OTEL_…` the exporter reads itself. */
-  otlpEndpoint: string | null;
-}
-
-/** CustomersDot's side (contract 6). */
-interface CustomersDotConfig {
-  port: number;
-  /** Namespaces that are provisioned at the same time. */
-  concurrency: number;
-  /** Tries of one request to send a sync, the first one included; null: no limit. */
-  maxAttempts: number | null;
-  /** Milliseconds before the second try; doubled with each further one. */
-  retryBaseMs: number;
-}
+import { anyPort, hostAndPort, httpUrl, number, oneOf, optional, port, url, wholeNumber } from './fields';
 
 /** The environment holds a value that cannot be used. One line, names the variable, never shows a secret. */
 export class ConfigError extends Error {
   readonly code = 'config_invalid';
 }
 
-const databaseUrl = url('postgres:', 'postgresql:');
+const databaseUrl = optional(url('postgres:', 'postgresql:'));
 
-const schema = z.object({
-  HOST: z.string().default('127.0.0.1'),
-  PORT: port(3000),
-  ADMIN_PORT: anyPort.optional(),
-  GITLAB_DATABASE_URL: databaseUrl.optional(),
-  GITLAB_CI_DATABASE_URL: databaseUrl.optional(),
-  CUSTOMERS_DOT_DATABASE_URL: databaseUrl.optional(),
-  CUSTOMERS_DOT_PORT: port(3001),
-  CUSTOMERS_DOT_CONCURRENCY: number(1, 100, 10),
-  CUSTOMERS_DOT_MAX_ATTEMPTS: wholeNumber(1, 1_000).optional(),
-  CUSTOMERS_DOT_RETRY_BASE_MS: number(1, 3_600_000, 2_000),
-  WORKER_PORT: port(3002),
-  WORKER_BUILD_ID: z.string().max(200, 'must not be longer than 200 characters').optional(),
-  PROVISION_API_URL: httpUrl.optional(),
-  TEMPORAL_ADDRESS: hostAndPort.optional(),
-  TEMPORAL_NAMESPACE: z.string().default('default'),
-  TEMPORAL_CLI_PATH: z.string().optional(),
-  TEMPORAL_UI_URL: httpUrl.optional(),
-  SUBSCRIPTION_PORTAL_URL: httpUrl.optional(),
-  PROVISION_FAILURE_POLICY: oneOf(['compensate', 'independent']).default('compensate'),
-  PROVISION_WAIT_MS: number(100, 600_000, 10_000),
-  SHUTDOWN_DELAY_MS: number(0, 10_000, 0),
-  AUDIT_USER: z
-    .string()
-    .refine((value) => !value.includes(':'), { error: 'must not contain a colon' })
-    .optional(),
-  AUDIT_PASSWORD: z.string().optional(),
-  DATA_DIR: z.string().optional(),
-  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
-  LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-  LOG_FORMAT: oneOf(['json', 'pretty']).optional(),
-});
+/** Each setting: the variable of the environment that decides it, and what that may hold. */
+const SETTINGS = {
+  host: ['HOST', z.string().default('127.0.0.1')],
+  port: ['PORT', port(3000)],
+  /** Where an API serves its health, its metrics and the audit pages; null: on `port`. */
+  adminPort: ['ADMIN_PORT', optional(anyPort)],
+  /** Null: the embedded PostgreSQL. */
+  gitlabDatabaseUrl: ['GITLAB_DATABASE_URL', databaseUrl],
+  /** GitLab's CI database; null: its tables are in the main one. */
+  gitlabCiDatabaseUrl: ['GITLAB_CI_DATABASE_URL', databaseUrl],
+  /** Null: the embedded PostgreSQL. */
+  customersDotDatabaseUrl: ['CUSTOMERS_DOT_DATABASE_URL', databaseUrl],
+  customersDotPort: ['CUSTOMERS_DOT_PORT', port(3001)],
+  /** Namespaces that CustomersDot's side provisions at the same time. */
+  customersDotConcurrency: ['CUSTOMERS_DOT_CONCURRENCY', number(1, 100, 10)],
+  /** Tries of one request to send a sync, the first one included; null: no limit. */
+  customersDotMaxAttempts: ['CUSTOMERS_DOT_MAX_ATTEMPTS', optional(wholeNumber(1, 1_000))],
+  /** Milliseconds before the second try; doubled with each further one. */
+  customersDotRetryBaseMs: ['CUSTOMERS_DOT_RETRY_BASE_MS', number(1, 3_600_000, 2_000)],
+  /** Where a worker without an API serves its health. */
+  workerPort: ['WORKER_PORT', port(3002)],
+  /** Names the worker's code to Temporal, which then uses worker versioning; null: it does not. */
+  workerBuildId: ['WORKER_BUILD_ID', optional(z.string().max(200, 'must not be longer than 200 characters'))],
+  /** Where CustomersDot's side posts to; null: the API of this data directory. */
+  provisionApiUrl: ['PROVISION_API_URL', optional(httpUrl)],
+  temporalAddress: ['TEMPORAL_ADDRESS', optional(hostAndPort)],
+  /** The namespace to use on the local dev server. */
+  temporalNamespace: ['TEMPORAL_NAMESPACE', z.string().default('default')],
+  /** A `temporal` CLI to start the local dev server with; null: find or fetch one. */
+  temporalCliPath: ['TEMPORAL_CLI_PATH', optional(z.string())],
+  temporalUiUrl: ['TEMPORAL_UI_URL', optional(httpUrl)],
+  /** The issuer of tokens; null: the service issues its own, for local use. */
+  subscriptionPortalUrl: ['SUBSCRIPTION_PORTAL_URL', optional(httpUrl)],
+  failurePolicy: ['PROVISION_FAILURE_POLICY', oneOf(['compensate', 'independent']).default('compensate')],
+  /** Milliseconds that a whole request may take. */
+  waitMs: ['PROVISION_WAIT_MS', number(100, 600_000, 10_000)],
+  /** Milliseconds between a signal to stop and the end of taking requests. */
+  shutdownDelayMs: ['SHUTDOWN_DELAY_MS', number(0, 10_000, 0)],
+  auditUser: [
+    'AUDIT_USER',
+    optional(z.string().refine((value) => !value.includes(':'), { error: 'must not contain a colon' })),
+  ],
+  auditPassword: ['AUDIT_PASSWORD', optional(z.string())],
+  /** Absolute path. */
+  dataDir: ['DATA_DIR', optional(z.string()).transform((value) => path.resolve(value ?? defaultDataDir()))],
+  /** Where spans are sent to; null: nothing is traced. The exporter itself reads the rest of `OTEL_…`. */
+  otlpEndpoint: ['OTEL_EXPORTER_OTLP_ENDPOINT', optional(httpUrl)],
+  logLevel: [
+    'LOG_LEVEL',
+    oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  ],
+  /** Null: for people where standard output is a terminal, else for programs. */
+  logFormat: ['LOG_FORMAT', optional(oneOf(['json', 'pretty']))],
+} as const satisfies Record<string, readonly [variable: string, schema: z.ZodType]>;
+
+/** Every variable that is read, but for those that a library reads itself. */
+export const VARIABLES: readonly string[] = Object.values(SETTINGS).map(([variable]) => variable);
+
+type Settings = { [Name in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[Name][1]> };
+
+/** Everything that the environment decides. */
+export interface Config extends Omit<Settings, 'auditUser' | 'auditPassword' | 'temporalAddress'> {
+  /** Null: the local dev server. */
+  temporal: { connectionOptions: NativeConnectionOptions; namespace: string } | null;
+  /** Who may read the audit pages; null: nobody, or on the embedded database a generated user. */
+  audit: { user: string; password: string } | null;
+  /** Absolute path of the folder where a fetched `temporal` CLI is kept. */
+  cacheDir: string;
+}
 
 /**
  * Reads the environment, once. An empty variable counts as unset.
@@ -109,53 +88,31 @@ const schema = z.object({
  */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   const env = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const parsed = schema.safeParse(env);
+  const parsed = z.object(Object.fromEntries(Object.values(SETTINGS))).safeParse(env);
   if (!parsed.success) {
     throw new ConfigError(
       parsed.error.issues.map(({ path: [name], message }) => `${String(name)} ${message}`).join('; '),
     );
   }
-  const values = parsed.data;
+  const values = Object.entries(SETTINGS).map(([name, [variable]]) => [name, parsed.data[variable]]);
+  const { auditUser, auditPassword, temporalAddress, ...settings } = Object.fromEntries(values) as Settings;
+  void temporalAddress; // only checked: the SDK reads it
+  if (settings.adminPort !== 0 && settings.adminPort === settings.port) {
+    throw new ConfigError('ADMIN_PORT must be another port than PORT');
+  }
+  const withMode = (url: string | null) => withSslMode(url, env['PGSSLMODE']);
   return {
-    host: values.HOST,
-    port: values.PORT,
-    adminPort: adminPort(values.ADMIN_PORT, values.PORT),
-    gitlabDatabaseUrl: withSslMode(values.GITLAB_DATABASE_URL, env['PGSSLMODE']),
-    gitlabCiDatabaseUrl: withSslMode(values.GITLAB_CI_DATABASE_URL, env['PGSSLMODE']),
-    customersDotDatabaseUrl: withSslMode(values.CUSTOMERS_DOT_DATABASE_URL, env['PGSSLMODE']),
-    customersDot: {
-      port: values.CUSTOMERS_DOT_PORT,
-      concurrency: values.CUSTOMERS_DOT_CONCURRENCY,
-      maxAttempts: values.CUSTOMERS_DOT_MAX_ATTEMPTS ?? null,
-      retryBaseMs: values.CUSTOMERS_DOT_RETRY_BASE_MS,
-    },
-    workerPort: values.WORKER_PORT,
-    workerBuildId: values.WORKER_BUILD_ID ?? null,
-    provisionApiUrl: values.PROVISION_API_URL ?? null,
-    temporal: temporalConfig(env as Record<string, string>, values.TEMPORAL_NAMESPACE),
-    temporalNamespace: values.TEMPORAL_NAMESPACE,
-    temporalCliPath: values.TEMPORAL_CLI_PATH ?? null,
-    temporalUiUrl: values.TEMPORAL_UI_URL ?? null,
-    subscriptionPortalUrl: values.SUBSCRIPTION_PORTAL_URL ?? null,
-    failurePolicy: values.PROVISION_FAILURE_POLICY,
-    waitMs: values.PROVISION_WAIT_MS,
-    audit: auditConfig(values.AUDIT_USER, values.AUDIT_PASSWORD),
-    dataDir: values.DATA_DIR === undefined ? defaultDataDir() : path.resolve(values.DATA_DIR),
+    ...settings,
+    gitlabDatabaseUrl: withMode(settings.gitlabDatabaseUrl),
+    gitlabCiDatabaseUrl: withMode(settings.gitlabCiDatabaseUrl),
+    customersDotDatabaseUrl: withMode(settings.customersDotDatabaseUrl),
+    temporal: temporalConfig(env as Record<string, string>, settings.temporalNamespace),
+    audit: auditConfig(auditUser, auditPassword),
     cacheDir: path.resolve(
       env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'),
       'namespace-provisioner',
     ),
-    shutdownDelayMs: values.SHUTDOWN_DELAY_MS,
-    logLevel: values.LOG_LEVEL,
-    logFormat: values.LOG_FORMAT ?? null,
-    otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
   };
-}
-
-function adminPort(own: number | undefined, port: number): number | null {
-  if (own === undefined) return null;
-  if (own !== 0 && own === port) throw new ConfigError('ADMIN_PORT must be another port than PORT');
-  return own;
 }
 
 /** The same place seen from src/config (tests) and dist/config (compiled). */
@@ -168,20 +125,20 @@ export function defaultDataDir(cwd = process.cwd()): string {
 }
 
 /**
- * node-postgres would look at PGSSLMODE for every connection, and the embedded server has no TLS. It is meant for the
- * servers that are configured, so it becomes a part of their URLs.
+ * node-postgres would apply PGSSLMODE to every connection, but the embedded server has no TLS. So it becomes a part of the
+ * configured servers' URLs.
  */
-function withSslMode(value: string | undefined, sslMode: string | undefined): string | null {
-  if (value === undefined) return null;
+function withSslMode(value: string | null, sslMode: string | undefined): string | null {
+  if (value === null) return null;
   const complete = new URL(value);
   if (sslMode === undefined || complete.searchParams.has('sslmode')) return value;
   complete.searchParams.set('sslmode', sslMode);
   return complete.href;
 }
 
-function auditConfig(user: string | undefined, password: string | undefined): Config['audit'] {
-  if (user === undefined && password === undefined) return null;
-  if (user !== undefined && password !== undefined) return { user, password };
+function auditConfig(user: string | null, password: string | null): Config['audit'] {
+  if (user === null && password === null) return null;
+  if (user !== null && password !== null) return { user, password };
   throw new ConfigError('AUDIT_USER and AUDIT_PASSWORD must be set both, or neither of them');
 }
 

@@ -2,19 +2,22 @@ import { z } from 'zod';
 
 /** Ports that fetch and browsers refuse (https://fetch.spec.whatwg.org/#port-blocking). */
 export const BLOCKED_PORTS: readonly number[] = [
-  ...[
-    1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
-  ],
-  ...[
-    109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515,
-  ],
-  ...[526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049],
-  ...[3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080],
-];
+  '1 7 9 11 13 15 17 19 20 21 22 23 25 37 42 43 53 69 77 79 87 95 101 102 103 104 109 110 111 113',
+  '115 117 119 123 135 137 139 143 161 179 389 427 465 512 513 514 515 526 530 531 532 540 548 554',
+  '556 563 587 601 636 989 990 993 995 1719 1720 1723 2049 3659 4045 4190 5060 5061 6000 6566 6665',
+  '6666 6667 6668 6669 6679 6697 10080',
+]
+  .join(' ')
+  .split(' ')
+  .map(Number);
 
 const isBlocked = (port: number) => BLOCKED_PORTS.includes(port);
 
 // Messages never show a value: it may hold a password.
+
+/** The same, or null where the variable is unset. */
+export const optional = <Schema extends z.ZodType>(schema: Schema) =>
+  schema.optional().transform((value): z.output<Schema> | null => value ?? null);
 
 /** A URL with one of these protocols. */
 export const url = (...protocols: string[]) =>
@@ -56,5 +59,5 @@ export const anyPort = wholeNumber(0, 65_535).refine((value) => !isBlocked(value
 export const port = (fallback: number) => anyPort.default(fallback);
 
 /** One of these words. */
-export const oneOf = <Value extends string>(values: readonly [Value, ...Value[]]) =>
+export const oneOf = <const Value extends string>(values: readonly [Value, ...Value[]]) =>
   z.enum(values, { error: `must be one of ${values.join(', ')}` });

@@ -11,7 +11,7 @@ const POSTGRES = [
 const THIS_MACHINE = '127.0.0.1,localhost,::1';
 
 /**
- * Keeps what a shell says about other servers away from those that we start: PostgreSQL's variables, and proxies.
+ * Keeps the shell's settings for other servers away from local ones: PostgreSQL's variables, and proxies.
  * @param environment of this process, which is changed. Servers that are configured get PGSSLMODE by `loadConfig`
  */
 export function shieldLocalServers(environment: NodeJS.ProcessEnv): void {

@@ -1,15 +1,33 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exportJWK, generateKeyPair } from 'jose';
+import {
+  calculateJwkThumbprint,
+  CompactSign,
+  compactVerify,
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  type CryptoKey,
+  type JWK,
+} from 'jose';
 import { createOnce, readIfExists } from './secretFile';
-import { importSigningKey, type SigningKey } from './signingKey';
+
+/** One RSA key, ready for use. `publicJwk` has no private member. */
+interface SigningKey {
+  /** The JWK thumbprint (RFC 7638). */
+  kid: string;
+  privateKey: CryptoKey;
+  publicJwk: JWK;
+  /** Milliseconds since the epoch after which a retired key is no longer published; null: no end. */
+  publishedUntil: number | null;
+}
 
 /** The first one signs; then comes the one of the next rotation, then retired ones (`rotate.ts`). */
 export type SigningKeys = readonly [SigningKey, ...SigningKey[]];
 
 /** The file with the signing keys cannot be used. The message says which file and what to do. */
 export class SigningKeysDamaged extends Error {
-  readonly code = 'SIGNING_KEYS_DAMAGED';
+  readonly code = 'signing_keys_damaged';
 
   constructor(file: string, reason: string) {
     super(
@@ -21,9 +39,9 @@ export class SigningKeysDamaged extends Error {
 }
 
 /**
- * Loads the keys from `<dataDir>/oidc/signing-keys.json`; at the first start makes them (RSA 2048) and stores them
- * there, readable by the owner only: the one that signs, and the one of the first rotation, so that every API knows that
- * one by then. Processes that start at once end with the same keys.
+ * Loads the keys from `<dataDir>/oidc/signing-keys.json`; at the first start creates them (RSA 2048) there, readable by the
+ * owner only: the one that signs, and that of the first rotation, so that every API knows it by then. Processes that start
+ * at once get the same keys.
  *
  * @throws {SigningKeysDamaged} the file is there but does not hold working keys; it is left as it is
  */
@@ -32,9 +50,9 @@ export async function loadSigningKeys(dataDir: string): Promise<SigningKeys> {
 }
 
 /**
- * Opens the keys for a process that lives on. Each call of the result reads the file again, which costs next to
- * nothing while it is unchanged: so a rotation by another process counts from the next token and the next request.
- * The result throws what loadSigningKeys throws.
+ * Opens the keys for a long-running process. Each call of the result reads the file again, which is cheap while it is
+ * unchanged: so a rotation by another process takes effect with the next token and the next request.
+ * @throws what loadSigningKeys throws
  */
 export function openSigningKeys(dataDir: string): () => Promise<SigningKeys> {
   let last: { text: string; keys: Promise<SigningKeys> } | undefined;
@@ -46,8 +64,8 @@ export function openSigningKeys(dataDir: string): () => Promise<SigningKeys> {
 }
 
 /**
- * When the key that signs now began to: milliseconds since the epoch. A key that no rotation brought signs since its file
- * was made.
+ * Since when the current key signs: milliseconds since the epoch. Before the first rotation that is when its file was
+ * created.
  */
 export async function signingSince(dataDir: string): Promise<number> {
   const file = keyFileIn(dataDir);
@@ -76,6 +94,26 @@ async function importKeyFile(file: string, text: string): Promise<SigningKeys> {
   );
   if (!first) throw new SigningKeysDamaged(file, 'it holds no key');
   return [first, ...others];
+}
+
+/**
+ * Makes a stored private JWK usable. Signs and verifies once, so that a key whose halves do not belong together
+ * is found at the start and not by the first caller.
+ *
+ * @throws whatever shows that it is no working RSA key; the error may quote the key and must not be logged
+ */
+export async function importSigningKey(stored: unknown): Promise<SigningKey> {
+  const { kty, n, e, published_until: until } = stored as JWK & { published_until?: string };
+  const kid = await calculateJwkThumbprint({ kty, n, e } as JWK);
+  // Named one by one, so that nothing private can slip into what is published.
+  const publicJwk = { kty, n, e, kid, alg: 'RS256', use: 'sig' } as JWK;
+  const privateKey = (await importJWK(stored as JWK, 'RS256')) as CryptoKey;
+  const publicKey = await importJWK(publicJwk, 'RS256');
+  const probe = new CompactSign(Buffer.from(kid)).setProtectedHeader({ alg: 'RS256' });
+  await compactVerify(await probe.sign(privateKey), publicKey);
+  const publishedUntil = until === undefined ? null : Date.parse(until);
+  if (Number.isNaN(publishedUntil)) throw new Error('published_until is not a time');
+  return { kid, privateKey, publicJwk, publishedUntil };
 }
 
 /** What the file holds. A retired key has a member `published_until` (ISO time). */

@@ -9,7 +9,7 @@ const MIN_INTERVAL_MS = 60 * 1000;
 
 /** The keys cannot be rotated now; the message says when. */
 export class RotationRefused extends Error {
-  readonly code = 'ROTATION_TOO_SOON';
+  readonly code = 'rotation_too_soon';
 }
 
 export interface Rotation {
@@ -22,15 +22,15 @@ export interface Rotation {
 
 /**
  * Rotates the signing keys of a data directory. The key that was published ahead signs at once; the old one stays
- * published for an hour, for the tokens that it signed. The key of the next rotation is made and published, so that an
- * API that fetches the key set once until then need not fetch it again.
+ * published for an hour, for the tokens that it signed. Creates and publishes the key of the next rotation, so that an API
+ * that fetches the key set before then need not fetch it again.
  *
  * @param now milliseconds since the epoch; default: the system clock
- * @throws {RotationRefused} the last rotation was less than a minute ago, or another process is at it
+ * @throws {RotationRefused} the last rotation was less than a minute ago, or another process rotates them now
  * @throws {SigningKeysDamaged} the key file cannot be used
  */
 export async function rotateSigningKeys(dataDir: string, now: () => number = Date.now): Promise<Rotation> {
-  const [retired] = await loadSigningKeys(dataDir); // makes the first key where there is none, and checks the file
+  const [retired] = await loadSigningKeys(dataDir); // creates missing keys, and checks the file
   const file = keyFileIn(dataDir);
   const rotation = await withFileLock(file, async () => {
     const at = now();

@@ -1,29 +1,24 @@
 import { Router } from 'express';
 import type { SigningKeys } from './keys';
 
-export interface IssuerRouterOptions {
-  /** Milliseconds since the epoch. Default: the system clock. */
-  now?: () => number;
-}
-
 /**
  * Serves what the portal serves: its discovery document and public keys (contract 1.2). `issuer` returns the
- * address this router is reached at; it is asked on each request, since the port may be known only after
- * listening. `keys` is asked on each request, too: they may have been rotated (`openSigningKeys`).
+ * address of this router. It is called on each request, as the port may be known only after listening; so is `keys`, as
+ * keys rotate (`openSigningKeys`).
+ * @param options.now milliseconds since the epoch
  */
 export function createIssuerRouter(
   keys: () => Promise<SigningKeys>,
   issuer: () => string,
-  options: IssuerRouterOptions = {},
+  { now = Date.now }: { now?: () => number } = {},
 ): Router {
-  const { now = Date.now } = options;
   const router = Router();
 
   router.get('/.well-known/openid-configuration', (_request, response) => {
     const base = issuer().replace(/\/+$/, '');
     response.json({
       issuer: issuer(),
-      // Required by OpenID Connect Discovery 1.0, and clients insist on it. Nobody logs in here: there is no such page.
+      // Required by OpenID Connect Discovery 1.0, and clients insist on it; there is no such page.
       authorization_endpoint: `${base}/oauth/authorize`,
       jwks_uri: `${base}/oauth/discovery/keys`,
       response_types_supported: ['id_token'],

@@ -14,7 +14,7 @@ export async function readIfExists(file: string): Promise<string | null> {
 
 /**
  * Creates a file that only its owner may read (0600, directory 0700) and returns what it holds afterwards:
- * `text`, or the text of another process that was first. Nobody ever sees it half written.
+ * `text`, or the text of another process that was first. A reader never sees it half written.
  */
 export async function createOnce(file: string, text: string): Promise<string> {
   const directory = dirname(file);
@@ -40,7 +40,7 @@ export async function replaceFile(file: string, text: string): Promise<void> {
 }
 
 /**
- * Runs `work` while holding `<file>.lock`, which other processes respect. A lock older than 30 s was left behind.
+ * Runs `work` while holding `<file>.lock`, which other processes respect. A lock older than 30 s is abandoned.
  * @returns null when another process holds the lock
  */
 export async function withFileLock<T>(file: string, work: () => Promise<T>): Promise<T | null> {

@@ -5,7 +5,7 @@ import type { SigningKeys } from './keys';
 // A verifier's clock may be behind ours; GitLab's own tokens have the same margin.
 const CLOCK_MARGIN_S = 5;
 
-/** What a token says besides the fixed subject and audience. */
+/** The claims of a token besides the fixed subject and audience. */
 export interface TokenOptions {
   /** The issuer as its discovery document gives it. */
   issuer: string;

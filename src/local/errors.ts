@@ -1,19 +1,19 @@
 /** What can keep a local server from starting. Each code is stable; the message says what to do about it. */
 export type LocalServerErrorCode =
   /** Another live process runs a server on this data directory. */
-  | 'LOCAL_DATA_IN_USE'
+  | 'local_data_in_use'
   /** There is no PostgreSQL for this machine, or what npm installed of it is incomplete. */
-  | 'POSTGRES_UNAVAILABLE'
+  | 'postgres_unavailable'
   /** PostgreSQL refuses to run as root, and there is no other user that it could run as. */
-  | 'POSTGRES_NO_USER'
+  | 'postgres_no_user'
   /** There is a cluster, but its password file is gone. */
-  | 'POSTGRES_PASSWORD_MISSING'
-  | 'POSTGRES_START_FAILED'
+  | 'postgres_password_missing'
+  | 'postgres_start_failed'
   /** No Temporal CLI was found and none could be fetched. */
-  | 'TEMPORAL_CLI_UNAVAILABLE'
+  | 'temporal_cli_unavailable'
   /** The Temporal CLI that the operator named cannot be used. */
-  | 'TEMPORAL_CLI_UNUSABLE'
-  | 'TEMPORAL_START_FAILED';
+  | 'temporal_cli_unusable'
+  | 'temporal_start_failed';
 
 /** A PostgreSQL or Temporal server that this process should have brought up, and could not. */
 export class LocalServerError extends Error {

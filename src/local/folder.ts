@@ -2,8 +2,8 @@ import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 /**
- * Makes a folder and those above it, where they are missing. Unlike `mkdir` with `recursive`, it also ends in places like
- * /proc, where nothing can be made.
+ * Creates a folder and its parents where they are missing. Unlike `mkdir` with `recursive`, it also returns in places like
+ * /proc, where nothing can be created.
  * @param mode of a new folder, but not of those above it
  * @throws the system's error; ENOTDIR where there is a file
  */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * A TCP port on `host` that can be bound now: `preferred` if it is free, else one the system picks.
- * Between this answer and its use somebody else may take it: see `startOnFreePorts`.
+ * Another process may bind it before it is used: see `startOnFreePorts`.
  */
 export async function freePort(preferred: number, host: string): Promise<number> {
   try {
@@ -14,10 +14,9 @@ export async function freePort(preferred: number, host: string): Promise<number>
 }
 
 /**
- * Starts a server on free ports: for each preferred one that one, or else the next above it that is free. Ports of the
- * system's choice are also given to outgoing connections: at the next start, one of these may be taken by such.
- * Tries again where another process was faster than the server, or where the server got in its own way: it takes further
- * ports for itself, possibly one of these.
+ * Starts a server on free ports: each preferred one, or else the next free one above it. Not one of the system's choice,
+ * which an outgoing connection may use at the next start. Tries again where another process was faster, or where the
+ * server took one of the ports for another purpose.
  * @param preferred 0: any port
  */
 export async function startOnFreePorts<T>(
@@ -74,8 +73,8 @@ function bindOnce(port: number, host: string): Promise<number> {
 }
 
 /**
- * Resolves to true once something accepts connections on the port; to false when `timeoutMs` have passed,
- * or as soon as `stillAlive` says that the process which should listen there has ended.
+ * Resolves to true once the port accepts connections; to false after `timeoutMs`, or as soon as `stillAlive` is false of
+ * the process that should listen there.
  */
 export async function waitForPort(
   host: string,

@@ -1,17 +1,14 @@
 import { readFile, realpath, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
-import { startChild, type Child } from './childProcess';
+import { startChild, stopOrphan, type Child, type StopSignals } from './childProcess';
+import { withClient } from './database';
 import { LocalServerError } from './errors';
 import { ensureFolder } from './folder';
-import { stopOrphan } from './pidFile';
 import { startOnFreePorts } from './ports';
-import { postgresBinaries } from './postgresBinaries';
 import { ensureCluster, POSTGRES_ENV } from './postgresCluster';
-import { asUser, postgresUser } from './postgresUser';
+import { asUser, postgresBinaries, postgresUser } from './postgresProgram';
 import { workingDirectory } from './processInfo';
-import type { StopSignals } from './stopSignals';
 
 export interface PostgresOptions {
   /** Holds the cluster and its password; created when missing. */
@@ -20,10 +17,10 @@ export interface PostgresOptions {
   port?: number;
   /** Extra server settings, e.g. `{ fsync: 'off' }`. */
   settings?: Record<string, string>;
-  logFile?: string;
+  logFile?: string | undefined;
   onProgress?: (line: string) => void;
   /** Called with a reason when the server ends without `stop` having been called. */
-  onExit?: (reason: string) => void;
+  onExit?: ((reason: string) => void) | undefined;
 }
 
 export interface LocalPostgres {
@@ -68,7 +65,7 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
       cwd: directory,
       pidFile,
       stopSignals: STOP_SIGNALS,
-      ...(options.logFile === undefined ? {} : { logFile: options.logFile }),
+      logFile: options.logFile,
     });
     const url = (database: string) =>
       `postgres://postgres:${password}@${HOST}:${port}/${encodeURIComponent(database)}`;
@@ -83,7 +80,7 @@ function settingFlags(port: number, extra: Record<string, string>): string[] {
   const settings = {
     listen_addresses: HOST,
     port: String(port),
-    // Its directory may not exist or not be writable; nobody connects that way.
+    // None: its directory may not exist or not be writable.
     unix_socket_directories: '',
     timezone: 'UTC',
     log_timezone: 'UTC',
@@ -94,8 +91,8 @@ function settingFlags(port: number, extra: Record<string, string>): string[] {
 
 /**
  * PostgreSQL does not start while the pid in its lock file belongs to a live process of the same user. After a restart that
- * is easily another program, another PostgreSQL even; a server of this folder works in it. A lock with the pid of its own
- * parent, which we are, PostgreSQL takes for stale, and still looks whether a backend of the former server lives.
+ * may be any program; a server of this folder has it as its working directory. PostgreSQL considers a lock with the pid of
+ * its parent, which is this process, stale, and still checks whether a backend of the former server lives.
  */
 async function releaseStaleLock(directory: string): Promise<void> {
   const lock = path.join(directory, 'postmaster.pid');
@@ -104,25 +101,20 @@ async function releaseStaleLock(directory: string): Promise<void> {
   await writeFile(lock, text.replace(/^\d*/, String(process.pid)));
 }
 
-/** Asks with our own password, so that another server that took the port meanwhile is not mistaken for ours. */
+/** Connects with our own password, so that another server on the port is not mistaken for ours. */
 async function waitUntilReady(child: Child, url: string): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   let last: unknown;
   while (child.alive() && Date.now() < deadline) {
-    const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 });
-    client.on('error', () => {}); // a lost connection is reported by the query too
     try {
-      await client.connect();
-      await client.query('SELECT 1');
+      await withClient(url, (client) => client.query('SELECT 1'), { connectionTimeoutMillis: 5000 });
       return;
     } catch (error) {
       last = error;
       await sleep(25);
-    } finally {
-      await client.end().catch(() => {});
     }
   }
   await child.stop();
   const reason = child.lastLines() || (last as Error | undefined)?.message;
-  throw new LocalServerError('POSTGRES_START_FAILED', `PostgreSQL did not start: ${reason}`, { cause: last });
+  throw new LocalServerError('postgres_start_failed', `PostgreSQL did not start: ${reason}`, { cause: last });
 }

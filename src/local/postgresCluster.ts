@@ -1,35 +1,25 @@
 import { randomBytes } from 'node:crypto';
-import { access, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { startChild } from './childProcess';
+import { startChild, stopOrphan, type StopSignals } from './childProcess';
 import { LocalServerError } from './errors';
-import { stopOrphan } from './pidFile';
-import type { PostgresBinaries } from './postgresBinaries';
-import { asUser, SYSTEM_PATH, type UserIds } from './postgresUser';
-import type { StopSignals } from './stopSignals';
+import { asUser, exists, SYSTEM_PATH, type PostgresBinaries, type UserIds } from './postgresProgram';
 
 /** PATH is for setpriv; the rest of our environment (PGDATA, PGOPTIONS, LANG …) must not leak into the server. */
 export const POSTGRES_ENV = { PATH: SYSTEM_PATH, LC_ALL: 'C', TZ: 'UTC' };
 
 const INITDB_SIGNALS: StopSignals = [{ signal: 'SIGINT', graceMs: 3000 }];
 
-/** A complete cluster on disk. */
-export interface PostgresCluster {
-  /** PostgreSQL's data directory. */
-  directory: string;
-  /** The password of the superuser `postgres`. */
-  password: string;
-}
-
 /**
  * The cluster `<dataDir>/pg`, created on the first call. initdb works on `pg.tmp`, which is renamed when it is
  * complete: an interrupted initdb leaves no half cluster, it is started over.
+ * @returns PostgreSQL's data directory, and the password of the superuser `postgres`
  */
 export async function ensureCluster(
   dataDir: string,
   binaries: PostgresBinaries,
   user: UserIds | null,
-): Promise<PostgresCluster> {
+): Promise<{ directory: string; password: string }> {
   const directory = path.join(dataDir, 'pg');
   const passwordFile = path.join(dataDir, 'pg-password');
   await stopOrphan(`${directory}.initdb.pid`, INITDB_SIGNALS);
@@ -79,7 +69,7 @@ async function initdb(
   const code = await child.exited;
   await child.stop();
   if (code !== 0) {
-    throw new LocalServerError('POSTGRES_START_FAILED', `initdb failed in ${target}: ${child.lastLines()}`);
+    throw new LocalServerError('postgres_start_failed', `initdb failed in ${target}: ${child.lastLines()}`);
   }
 }
 
@@ -88,16 +78,9 @@ async function readPassword(file: string): Promise<string> {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {
     throw new LocalServerError(
-      'POSTGRES_PASSWORD_MISSING',
+      'postgres_password_missing',
       `the database's password file ${file} cannot be read: restore it, or move ${path.dirname(file)} away to start with an empty database`,
       { cause: error },
     );
   }
-}
-
-async function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  );
 }

@@ -3,13 +3,13 @@ import { readFileSync, readlinkSync } from 'node:fs';
 
 export interface ProcessInfo {
   parentPid: number;
-  /** When it began. Together with its pid it names this process and no later one, also after a restart of the machine. */
+  /** When it began. With its pid it identifies the process, also after a restart of the machine. */
   began: string;
 }
 
 /**
- * What runs under `pid`, or null when nothing does. A zombie counts as nothing: in a container without an
- * init process nobody may ever reap it, but it holds no files and no ports.
+ * The process with this pid; null: there is none. A zombie counts as none: without an init process, as in a container, it
+ * may stay for ever, but it holds no files and no ports.
  */
 export function processInfo(pid: number): ProcessInfo | null {
   try {
@@ -19,7 +19,7 @@ export function processInfo(pid: number): ProcessInfo | null {
   }
 }
 
-/** The folder that a process works in; null: it has ended, or is none of ours to ask. */
+/** The working directory of a process; null: it has ended, or may not be read. */
 export function workingDirectory(pid: number): string | null {
   try {
     if (process.platform === 'linux') return readlinkSync(`/proc/${pid}/cwd`);

@@ -1,13 +1,10 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild, type Child } from './childProcess';
-import { commandOutput } from './commandOutput';
+import { startChild, stopOrphan, type Child, type StopSignals } from './childProcess';
 import { LocalServerError } from './errors';
 import { ensureFolder } from './folder';
-import { stopOrphan } from './pidFile';
 import { startOnFreePorts, waitForPort } from './ports';
-import type { StopSignals } from './stopSignals';
-import { TEMPORAL_FLAGS } from './temporalFlags';
+import { commandOutput } from './watchedProcess';
 
 export interface TemporalServerOptions {
   /** A usable Temporal CLI, see `temporalCli`. */
@@ -21,10 +18,10 @@ export interface TemporalServerOptions {
   /** Created when missing, and given a year of retention. `default` exists anyway. */
   namespaces?: readonly string[];
   logLevel?: 'error' | 'warn' | 'info';
-  logFile?: string;
+  logFile?: string | undefined;
   onProgress?: (line: string) => void;
   /** Called with a reason when the server ends without `stop` having been called. */
-  onExit?: (reason: string) => void;
+  onExit?: ((reason: string) => void) | undefined;
 }
 
 export interface LocalTemporalServer {
@@ -40,13 +37,33 @@ export interface LocalTemporalServer {
 
 const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 60_000;
-/** One that cannot listen has ended by then. */
+/** A server that cannot listen has ended by then. */
 const SURELY_ENDED_MS = 5_000;
 /** The dev server deletes closed workflows after a day, audit trail and all. */
 const RETENTION = '8760h';
 const STOP_SIGNALS: StopSignals = [{ signal: 'SIGTERM', graceMs: 10_000 }];
 /** The CLI would otherwise read addresses, keys and profiles of the operator's own Temporal configuration. */
 const NO_ENV = {};
+
+/** A server's default limits cap a load test long before the CPU does. */
+export const DYNAMIC_CONFIG = {
+  'frontend.rps': 20_000,
+  'frontend.namespaceRPS': 20_000,
+  'matching.rps': 20_000,
+  'history.rps': 30_000,
+  'frontend.namespaceRPS.visibility': 1_000,
+  // A worker gets an activity that it scheduled in the same answer, without a trip over the task queue.
+  'system.enableActivityEagerExecution': true,
+  // `temporal workflow pause` is off otherwise.
+  'frontend.WorkflowPauseEnabled': true,
+};
+
+/** Flags of `temporal server start-dev` that every server of ours gets. */
+const TEMPORAL_FLAGS: readonly string[] = [
+  // Without WAL every commit waits for two flushes of the disk.
+  ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
+  ...Object.entries(DYNAMIC_CONFIG).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
+];
 
 /**
  * Starts a Temporal dev server on 127.0.0.1 and resolves when its frontend answers. A server that a killed process
@@ -66,7 +83,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
     const [port = 0, uiPort] = ports;
     const child = startChild({
       command: cli,
-      // It makes a URL of the file's name, in which `%`, `#` and `?` mean something: so it works in the file's folder.
+      // It turns the file's name into a URL, where `%`, `#` and `?` have a meaning: so it gets the bare name.
       cwd: path.dirname(dbFile),
       args: [
         ...['server', 'start-dev', '--ip', HOST, '--port', String(port)],
@@ -78,7 +95,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
       env: NO_ENV,
       pidFile,
       stopSignals: STOP_SIGNALS,
-      ...(logFile === undefined ? {} : { logFile }),
+      logFile,
     });
     const address = `${HOST}:${port}`;
     await waitUntilServing(child, cli, port);
@@ -94,7 +111,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   return { address, uiUrl, ports, pid: child.pid, stop: child.stop };
 }
 
-/** A server that took the port in between would answer, too: ours says that it listens, or is there for a while. */
+/** Another server on the port would answer, too: ours prints that it listens, or has been alive for a while. */
 async function waitUntilServing(child: Child, cli: string, port: number): Promise<void> {
   const [begun, deadline] = [Date.now(), Date.now() + START_TIMEOUT_MS];
   const isOurs = () =>
@@ -111,7 +128,7 @@ async function waitUntilServing(child: Child, cli: string, port: number): Promis
   }
   await child.stop();
   throw new LocalServerError(
-    'TEMPORAL_START_FAILED',
+    'temporal_start_failed',
     `the Temporal server did not start: ${child.lastLines() || reason}`,
   );
 }
@@ -119,7 +136,7 @@ async function waitUntilServing(child: Child, cli: string, port: number): Promis
 async function setRetention(cli: string, address: string, namespace: string): Promise<void> {
   const update = ['operator', 'namespace', 'update', '-n', namespace, '--retention', RETENTION];
   await commandOutput(cli, [...update, '--address', address], NO_ENV, 15_000).catch((error: Error) => {
-    throw new LocalServerError('TEMPORAL_START_FAILED', `namespace ${namespace}: ${error.message}`, {
+    throw new LocalServerError('temporal_start_failed', `namespace ${namespace}: ${error.message}`, {
       cause: error,
     });
   });

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import type { Readable } from 'node:stream';
 import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 
 export interface WatchedProcessOptions {
   /** The whole environment of the program: nothing is inherited. */
@@ -8,16 +9,16 @@ export interface WatchedProcessOptions {
   cwd?: string;
   uid?: number;
   gid?: number;
-  /** What its watcher sends it when this process is gone, one after the other; SIGKILL follows the last. */
+  /** What its watcher sends it when this process is gone, one after another; SIGKILL follows the last. */
   signals: readonly NodeJS.Signals[];
 }
 
 export type WatchedProcess = ChildProcessByStdio<null, Readable, Readable> & { readonly pid: number };
 
 /**
- * What /bin/sh does before it becomes the program (`exec`: same pid, same exit code). It leaves a watcher behind, that
- * reads from a pipe whose other end only we have. A line says that the program has ended by itself; the end of the pipe,
- * that we have, however it came about. Twice in the background, so that the program has no child that it knows nothing of.
+ * What /bin/sh runs before it becomes the program (`exec`: same pid, same exit code). It starts a watcher that reads from
+ * a pipe whose other end only this process holds. A line means that the program has ended; the end of the pipe means that
+ * this process has, for whatever reason. Two levels of background, so that the watcher is no child of the program.
  */
 const SCRIPT = `
 program=$$ signals=$1
@@ -41,9 +42,9 @@ exec "$@" 3<&-
 `;
 
 /**
- * Starts a program that ends with this process: even if it is killed, within ten seconds. It gets a process group of its
- * own: a terminal's Ctrl-C reaches us only, and we stop what we started in the right order.
- * A program that cannot be executed ends with exit code 126 or 127, and the shell says why on standard error.
+ * Starts a program that ends within ten seconds after this process, even if that is killed. It gets a process group of its
+ * own: a terminal's Ctrl-C reaches only this process, which stops its servers in the right order. A program that cannot be
+ * executed ends with exit code 126 or 127, and the shell prints why on standard error.
  */
 export function startWatched(
   command: string,
@@ -61,7 +62,48 @@ export function startWatched(
     throw new Error(`cannot start ${command}: the system starts no process with /bin/sh`);
   }
   const watcher = child.stdio[3] as Socket;
-  watcher.on('error', () => undefined); // somebody ended the watcher
+  watcher.on('error', () => undefined); // the watcher was killed
   child.once('exit', () => watcher.end('\n', () => watcher.destroy()));
   return child as unknown as WatchedProcess;
+}
+
+/** A program ended with an error, or took too long. */
+export class CommandFailed extends Error {
+  constructor(
+    message: string,
+    readonly stderr: string,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * Runs a program to its end and returns what it printed on stdout. Rejects when it cannot be run, exits with an
+ * error (the message ends with the last line of its stderr), or takes longer than `timeoutMs` (it is then killed).
+ */
+export async function commandOutput(
+  command: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+  timeoutMs: number,
+): Promise<string> {
+  const child = startWatched(command, args, { env, signals: ['SIGTERM'] });
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    process.kill(-child.pid, 'SIGKILL');
+  }, timeoutMs);
+  const ended = new Promise<string>((resolve) =>
+    child.once('close', (code, signal) => resolve(code === null ? `${signal}` : `exit code ${code}`)),
+  );
+  const [stdout, stderr, end] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  clearTimeout(timer);
+  if (end === 'exit code 0') return stdout;
+  const lastLine = stderr
+    .trim()
+    .split('\n')
+    .pop()
+    ?.replace(/^.*: exec: /, ''); // the shell's prefix, if the program is not found
+  const reason = isLate ? `no answer within ${timeoutMs / 1000} s` : lastLine || end;
+  throw new CommandFailed(`${command} ${args.slice(0, 3).join(' ')}: ${reason}`, stderr);
 }

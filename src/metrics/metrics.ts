@@ -1,54 +1,10 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { SECTIONS, STEPS } from '../domain/sections';
-import { checkGauge } from './checks';
-import { memoryLimitGauge } from './memory';
-import { poolGauges, type PoolUse } from './pools';
-import { createSli, type Sli } from './sli';
+import { checkGauge, memoryLimitGauge, poolGauges, type PoolUse } from './processGauges';
+import { createSli } from './sli';
 
-/** What this process counts, for `GET /-/metrics` (Prometheus). Labels hold no ids: those are in the log. */
-export interface Metrics {
-  registry: Registry;
-  /** Texts of what else measures this process; their names must differ from ours. */
-  others: (() => Promise<string>)[];
-  /** The parts that this process runs: 1 for each. */
-  parts: Gauge<'part'>;
-  /** What the process cannot work without, by name; asked when the metrics are read. */
-  checks: Map<string, () => Promise<boolean>>;
-  /** The connection pools of this process by name; looked at when the metrics are read. */
-  pools: Map<string, PoolUse>;
-  /** Requests by method, route and status. */
-  requests: Counter<'method' | 'route' | 'status'>;
-  /** Seconds that requests took. */
-  requestDuration: Histogram<'method' | 'route'>;
-  /** Requests of the endpoint in GitLab's terms. */
-  sli: Sli;
-  /** Tokens that were refused, by reason. */
-  tokenRefusals: Counter<'reason'>;
-  /** Syncs answered, by outcome: `success`, `error` or `skipped`. */
-  syncs: Counter<'outcome'>;
-  /** Sections that an answer reports as `error`. */
-  refusedSections: Counter<'section'>;
-  /** Syncs answered 409: at the `door`, or by their `run`. */
-  superseded: Counter<'at'>;
-  /** Requests that wait: for their `turn` (until their run is started or joined), or for its `result`. */
-  waiters: Gauge<'for'>;
-  /** Seconds that executions of activities took; `result`: `success`, `refused`, `superseded` or `failed`. */
-  stepDuration: Histogram<'step' | 'result'>;
-  /** Executions of activities that failed and are tried again; `reason`: `transient`, `schema` or `bug`. */
-  stepRetries: Counter<'step' | 'reason'>;
-  /** Runs that ended without an outcome (terminated by a person) and were found by the next sync. */
-  unfinishedRuns: Counter;
-  /** Search attributes that Temporal does not have as runs need them. */
-  searchAttributesMissing: Gauge;
-  /** Answers that are no outcome of a sync, by the code that `docs/errors.md` lists. */
-  problems: Counter<'code'>;
-  /** Compensations by step, and whether rows had to be left as they are. */
-  compensations: Counter<'step' | 'result'>;
-  /** Attempts of CustomersDot's side that ended, by state; `given_up`: failed, and not tried again. */
-  attempts: Counter<'state'>;
-  /** Outcomes of attempts that could not be stored at once; `reason`: `transient`, `refused`, `schema` or `bug`. */
-  unstoredOutcomes: Counter<'reason'>;
-}
+/** What this process measures, for `GET /-/metrics` (Prometheus). Labels hold no ids: those are in the log. */
+export type Metrics = ReturnType<typeof createMetrics>;
 
 // A sync takes some ten milliseconds; a caller waits ten seconds at most.
 const REQUEST_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -61,7 +17,7 @@ const ACTIVITIES = ['admitSync', ...STEPS.flatMap(({ step, undo }) => [step, und
  * Makes the metrics of one process, its own (`process_…`, `nodejs_…`) among them. Counters begin at 0 with every
  * label, as an alert could not see the first increase of a series that was not there before.
  */
-export function createMetrics(): Metrics {
+export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   // The pools first, as the checks use them, too.
@@ -71,16 +27,22 @@ export function createMetrics(): Metrics {
   checkGauge(registers, checks);
   collectDefaultMetrics({ register: registry });
   memoryLimitGauge(registers);
-  const counter = <Label extends string>(
+  /** @param values every value of each label; null: the code that counts knows them */
+  const counter = <Label extends string = never>(
     name: string,
     help: string,
-    values: Record<Label, readonly string[]>,
+    values: Record<Label, readonly string[] | null>,
   ): Counter<Label> => {
     const labelNames = Object.keys(values) as Label[];
-    const made = new Counter<Label>({ name, help, labelNames, registers });
-    for (const labels of combinations(values)) made.inc(labels, 0);
-    return made;
+    const result = new Counter<Label>({ name, help, labelNames, registers });
+    for (const labels of combinations(values)) result.inc(labels, 0);
+    return result;
   };
+  const gauge = <Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: Label[] = [],
+  ): Gauge<Label> => new Gauge<Label>({ name, help, labelNames, registers });
 
   const stepDuration = new Histogram({
     name: 'provisioner_step_duration_seconds',
@@ -90,31 +52,26 @@ export function createMetrics(): Metrics {
     registers,
   });
   for (const step of ACTIVITIES) stepDuration.zero({ step, result: 'success' });
-  const waiters = new Gauge({
-    name: 'provisioner_waiters',
-    help: 'Requests that wait for their turn (until their run is started or joined) or for its result',
-    labelNames: ['for'],
-    registers,
-  });
+  const waiters = gauge(
+    'provisioner_waiters',
+    'Requests that wait for their turn (until their run is started or joined) or for its result',
+    ['for'],
+  );
   for (const what of ['turn', 'result']) waiters.set({ for: what }, 0);
 
   return {
     registry,
-    others: [],
-    parts: new Gauge({
-      name: 'provisioner_part',
-      help: 'Parts that the process runs: 1 for each',
-      labelNames: ['part'],
-      registers,
-    }),
+    /** Metrics of other sources in this process, as text; their names must differ from ours. */
+    others: [] as (() => Promise<string>)[],
+    parts: gauge('provisioner_part', 'Parts that the process runs: 1 for each', ['part']),
+    /** What the process cannot work without, by name; asked when the metrics are read. */
     checks,
+    /** The connection pools of this process by name; read when the metrics are. */
     pools,
-    // Which statuses a route has, the route knows.
-    requests: new Counter({
-      name: 'provisioner_http_requests_total',
-      help: 'Requests answered',
-      labelNames: ['method', 'route', 'status'],
-      registers,
+    requests: counter('provisioner_http_requests_total', 'Requests answered', {
+      method: null,
+      route: null,
+      status: null,
     }),
     requestDuration: new Histogram({
       name: 'provisioner_http_request_duration_seconds',
@@ -123,13 +80,10 @@ export function createMetrics(): Metrics {
       buckets: REQUEST_BUCKETS,
       registers,
     }),
+    /** Requests of the endpoint in GitLab's terms. */
     sli: createSli(registry),
-    // Which reasons there are, the check of tokens knows.
-    tokenRefusals: new Counter({
-      name: 'provisioner_token_refusals_total',
-      help: 'Tokens that were refused, by reason',
-      labelNames: ['reason'],
-      registers,
+    tokenRefusals: counter('provisioner_token_refusals_total', 'Tokens that were refused, by reason', {
+      reason: null,
     }),
     syncs: counter('provisioner_syncs_total', 'Syncs answered, refused ones at the door included', {
       outcome: ['success', 'error', 'skipped'],
@@ -137,9 +91,7 @@ export function createMetrics(): Metrics {
     refusedSections: counter(
       'provisioner_refused_sections_total',
       'Sections that an answer reports as error',
-      {
-        section: SECTIONS,
-      },
+      { section: SECTIONS },
     ),
     superseded: counter('provisioner_superseded_total', 'Syncs answered 409, at the door or by their run', {
       at: ['door', 'run'],
@@ -151,21 +103,17 @@ export function createMetrics(): Metrics {
       'Executions of activities that failed and are tried again',
       { step: ACTIVITIES, reason: ['transient', 'schema', 'bug'] },
     ),
-    unfinishedRuns: new Counter({
-      name: 'provisioner_unfinished_runs_total',
-      help: 'Runs without an outcome that the next sync of their namespace found',
-      registers,
-    }),
-    searchAttributesMissing: new Gauge({
-      name: 'provisioner_search_attributes_missing',
-      help: 'Search attributes that Temporal does not have as runs need them',
-      registers,
-    }),
-    problems: new Counter({
-      name: 'provisioner_problems_total',
-      help: 'Answers that are no outcome of a sync, by their code',
-      labelNames: ['code'],
-      registers,
+    unfinishedRuns: counter(
+      'provisioner_unfinished_runs_total',
+      'Runs without an outcome that the next sync of their namespace found',
+      {},
+    ),
+    searchAttributesMissing: gauge(
+      'provisioner_search_attributes_missing',
+      'Search attributes that Temporal does not have as runs need them',
+    ),
+    problems: counter('provisioner_problems_total', 'Answers that are no outcome of a sync, by their code', {
+      code: null,
     }),
     compensations: counter(
       'provisioner_compensations_total',
@@ -185,12 +133,13 @@ export function createMetrics(): Metrics {
   };
 }
 
-/** Every combination of the labels' values. */
+/** Every combination of the labels' values; none where those of a label are not known. */
 function combinations<Label extends string>(
-  values: Record<Label, readonly string[]>,
+  values: Record<Label, readonly string[] | null>,
 ): Partial<Record<Label, string>>[] {
-  return (Object.entries(values) as [Label, readonly string[]][]).reduce<Partial<Record<Label, string>>[]>(
-    (made, [name, all]) => made.flatMap((labels) => all.map((value) => ({ ...labels, [name]: value }))),
-    [{}],
-  );
+  let found: Partial<Record<Label, string>>[] = [{}];
+  for (const [name, all] of Object.entries(values) as [Label, readonly string[] | null][]) {
+    found = found.flatMap((labels) => (all ?? []).map((value) => ({ ...labels, [name]: value })));
+  }
+  return found;
 }

@@ -26,7 +26,7 @@ import type { ActivityInterceptorsFactory, InjectedSinks } from '@temporalio/wor
 import type { RequestHandler } from 'express';
 import type { Logger } from 'pino';
 
-/** What sends a request's way through the service to OpenTelemetry: the request, its run, the run's activities. */
+/** Sends spans to OpenTelemetry: of the request, its run, and the run's activities. */
 export interface Tracing {
   /** Makes a span of each request that comes by; it belongs to the caller's trace if `traceparent` names one. */
   request: RequestHandler;

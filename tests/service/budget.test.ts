@@ -29,7 +29,7 @@ beforeAll(async () => {
     TEMPORAL_ADDRESS: rpcs.address,
     GITLAB_DATABASE_URL: url.href,
   });
-  temporal = await TemporalProbe.in(service.client.service.temporalNamespace);
+  temporal = TemporalProbe.in(service.client.service.temporalNamespace);
 });
 afterAll(async () => {
   await temporal?.close();

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import { ensureDatabase } from '../../src/local/ensureDatabase';
+import { ensureDatabase } from '../../src/local/database';
 import { prepareGitlabDatabase } from '../../src/local/gitlabDatabase';
 import { startPostgres, type LocalPostgres } from '../../src/local/postgres';
 import { eventually } from '../support/eventually';

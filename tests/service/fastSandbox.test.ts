@@ -13,7 +13,7 @@ beforeAll(async () => {
   const options = { NODE_OPTIONS: `--require=${PRELOAD}` };
   service = await startOwnService('fast_sandbox', 'compensate', undefined, options);
   await installFaults(service.client.service.databaseUrl);
-  temporal = await TemporalProbe.in(service.client.service.temporalNamespace);
+  temporal = TemporalProbe.in(service.client.service.temporalNamespace);
 });
 afterAll(async () => {
   await temporal?.close();

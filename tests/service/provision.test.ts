@@ -1,11 +1,7 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ServiceClient } from '../support/client';
+import { expect, test } from '@jest/globals';
+import { sharedService } from '../support/shared';
 
-let client: ServiceClient;
-beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-});
-afterAll(() => client.close());
+const client = sharedService();
 
 const FULL = {
   base_product: { plan_code: 'ultimate', seats: 10, start_date: '2026-01-01', end_date: '2027-01-01' },

@@ -1,23 +1,14 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ServiceClient } from '../support/client';
+import { expect, test } from '@jest/globals';
+import { sharedService, sharedTemporal } from '../support/shared';
 import { testEnvironment } from '../support/environment';
 import { startOwnService } from './sections/support/ownService';
 import { fullSync } from '../support/syncs';
-import { TemporalProbe } from '../support/temporal';
 import { tapWay } from './support/tappedWay';
 
-let client: ServiceClient;
-let temporal: TemporalProbe;
-beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-  temporal = await TemporalProbe.of('compensate');
-});
-afterAll(async () => {
-  await temporal.close();
-  await client.close();
-});
+const client = sharedService();
+const temporal = sharedTemporal();
 
 test('where API and worker share the process, a run starts there at once (eager start)', async () => {
   const id = await client.createNamespace();

@@ -36,7 +36,7 @@ beforeAll(async () => {
     },
     ['--only', 'api,worker'],
   );
-  client = await ServiceClient.for({
+  client = ServiceClient.for({
     apiUrl: service.apiUrl,
     databaseUrl,
     dataDir,

@@ -4,7 +4,7 @@ import { loadSigningKeys } from '../../src/issuer/keys';
 import { signToken } from '../../src/issuer/token';
 import type { FaultTarget } from './faults';
 import { testedSchema, testEnvironment, type TestService } from './environment';
-import { gitlabFacts, type TableFacts } from '../../src/local/gitlabTables';
+import { gitlabFacts } from '../../src/local/gitlabDatabase';
 
 /** An HTTP answer, read whole. */
 export interface HttpAnswer<Body = Answer> {
@@ -33,11 +33,9 @@ export interface NewNamespace {
 /** Talks to one service under test like CustomersDot does, and looks into its database like GitLab does. */
 export class ServiceClient {
   readonly db: Pool;
-  private constructor(
-    readonly service: TestService,
-    private readonly keys: Awaited<ReturnType<typeof loadSigningKeys>>,
-    private readonly facts: Record<string, TableFacts>,
-  ) {
+  private readonly facts = gitlabFacts(testedSchema());
+  private keys: ReturnType<typeof loadSigningKeys> | undefined;
+  private constructor(readonly service: TestService) {
     this.db = new Pool({
       connectionString: service.databaseUrl,
       max: 4,
@@ -53,22 +51,21 @@ export class ServiceClient {
   }
 
   /** @param policy which of the two services of the global set-up */
-  static async of(policy: 'compensate' | 'independent'): Promise<ServiceClient> {
-    const service = testEnvironment()[policy];
-    return ServiceClient.for(service);
+  static of(policy: 'compensate' | 'independent'): ServiceClient {
+    return ServiceClient.for(testEnvironment()[policy]);
   }
 
-  static async for(service: TestService): Promise<ServiceClient> {
-    const facts = await gitlabFacts(testedSchema());
-    return new ServiceClient(service, await loadSigningKeys(service.dataDir), facts);
+  static for(service: TestService): ServiceClient {
+    return new ServiceClient(service);
   }
 
   async close(): Promise<void> {
     await this.db.end();
   }
 
-  token(): Promise<string> {
-    return signToken(this.keys, { issuer: this.service.apiUrl });
+  async token(): Promise<string> {
+    this.keys ??= loadSigningKeys(this.service.dataDir);
+    return signToken(await this.keys, { issuer: this.service.apiUrl });
   }
 
   /** Any request, with a valid token unless `headers` has its own. */

@@ -1,4 +1,4 @@
-import type { GitlabVersion } from '../../src/local/gitlabTables';
+import type { GitlabVersion } from '../../src/local/gitlabDatabase';
 
 /** One service under test. */
 export interface TestService {

@@ -2,7 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { AUDITOR, environmentVariable, type TestEnvironment } from './environment';
 import { installFaults } from './faults';
-import type { GitlabVersion } from '../../src/local/gitlabTables';
+import type { GitlabVersion } from '../../src/local/gitlabDatabase';
 import { createGitlabDatabase, createGitlabTemplate, startServers } from './servers';
 import { startServiceProcess } from './serviceProcess';
 import { createTemporalNamespace } from './temporalServer';

@@ -1,10 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Client } from 'pg';
-import { ensureDatabase } from '../../src/local/ensureDatabase';
-import { prepareGitlabDatabase } from '../../src/local/gitlabDatabase';
-import type { GitlabVersion } from '../../src/local/gitlabTables';
+import { ensureDatabase, withClient } from '../../src/local/database';
+import { type GitlabVersion, prepareGitlabDatabase } from '../../src/local/gitlabDatabase';
 import { startPostgres, type LocalPostgres } from '../../src/local/postgres';
 import { temporalCli } from '../../src/local/temporalCli';
 import { findTemporal, type SharedTemporal } from './temporalServer';
@@ -55,9 +53,8 @@ export async function createGitlabDatabase(
   name: string,
   template: string,
 ): Promise<string> {
-  const client = new Client({ connectionString: postgres.url('postgres') });
-  await client.connect();
-  await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
-  await client.end();
+  await withClient(postgres.url('postgres'), (client) =>
+    client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`),
+  );
   return postgres.url(name);
 }

@@ -10,12 +10,14 @@ export class TemporalProbe {
   ) {}
 
   /** @param policy which of the two services of the global set-up */
-  static of(policy: 'compensate' | 'independent'): Promise<TemporalProbe> {
+  static of(policy: 'compensate' | 'independent'): TemporalProbe {
     return TemporalProbe.in(testEnvironment()[policy].temporalNamespace);
   }
 
-  static async in(namespace: string): Promise<TemporalProbe> {
-    const connection = await Connection.connect({ address: testEnvironment().temporalAddress });
+  static in(namespace: string): TemporalProbe {
+    const connection = Connection.lazy({ address: testEnvironment().temporalAddress });
+    // Already now, so that no test waits for it; a call reports what is wrong.
+    connection.ensureConnected().catch(() => undefined);
     return new TemporalProbe(connection, new Client({ connection, namespace }));
   }
 

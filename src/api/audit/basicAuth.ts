@@ -9,10 +9,10 @@ export interface AuditReader {
 }
 
 /**
- * Lets only the reader in, by HTTP Basic (RFC 7617, in UTF-8). What was sent is compared in constant time.
+ * Lets only the reader in, by HTTP Basic (RFC 7617, in UTF-8). Compares in constant time.
  * @throws HttpProblem 401, with the header that makes a browser ask for user and password
  */
-export function onlyFor({ user, password }: AuditReader): RequestHandler {
+export function requireReader({ user, password }: AuditReader): RequestHandler {
   const expected = digest(`${user}:${password}`);
   return (req, res, next) => {
     const [, encoded] = /^basic +([a-z0-9+/]+=*) *$/i.exec(req.get('authorization') ?? '') ?? [];
@@ -21,11 +21,11 @@ export function onlyFor({ user, password }: AuditReader): RequestHandler {
       return;
     }
     res.set('WWW-Authenticate', 'Basic realm="Audit pages", charset="UTF-8"');
-    throw new HttpProblem(401, 'audit_unauthorized', { error: '401 Unauthorized' });
+    throw new HttpProblem('audit_unauthorized');
   };
 }
 
-/** Of one length whatever was sent, so that not even its length can be told from the time. */
+/** Of a fixed length, so that the time of the comparison does not even show the length. */
 function digest(credentials: string | Buffer): Buffer {
   return createHash('sha256').update(credentials).digest();
 }

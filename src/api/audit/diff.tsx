@@ -26,7 +26,7 @@ export function StepDiff({ step }: { step: AuditedStep }): VNode {
   );
 }
 
-/** What its compensation made of a row. */
+/** What its compensation did to a row. */
 function fateOf(
   { section, table, key, before }: Change,
   { restored, entries }: NonNullable<AuditedStep['undo']>,

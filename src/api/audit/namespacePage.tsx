@@ -5,7 +5,7 @@ import { EntitlementsNow } from './entitlements';
 import { renderPage } from './page';
 import { Run } from './run';
 
-/** What one namespace has, and the time-line of how it came to that. */
+/** What one namespace has, and the time-line of its syncs. */
 export function namespacePage(props: {
   id: string;
   /** Null: it was deleted; its history is still there. */

@@ -12,7 +12,7 @@ const OUTCOMES: Record<Outcome['status'], { word: string; tone: Tone }> = {
   failed: { word: 'failed', tone: 'bad' },
 };
 
-/** How a run ended, in one word. @param outcome null while it goes on, or when it was terminated */
+/** How a run ended, in one word. @param outcome null: it is running, or was terminated */
 export function OutcomeBadge({ outcome }: { outcome: Outcome | null }): VNode {
   return outcome ? <Badge {...OUTCOMES[outcome.status]} /> : <Badge word="no outcome" tone="warn" />;
 }
@@ -24,7 +24,7 @@ const SECTION_TONES: Record<NonNullable<SectionEntry>['status'], Tone> = {
   skipped: 'plain',
 };
 
-/** What became of one section, in the words of the answer (contract 2). */
+/** The result of one section, in the words of the answer (contract 2). */
 export function SectionBadge({ status }: { status: NonNullable<SectionEntry>['status'] }): VNode {
   return <Badge word={status.replace('_', ' ')} tone={SECTION_TONES[status]} />;
 }

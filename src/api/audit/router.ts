@@ -11,10 +11,10 @@ import type { GitlabSchema, SchemaCache } from '../../db/gitlabSchema';
 import { findNamespace } from '../../db/namespaces';
 import type { Tx } from '../../db/transaction';
 import { fitsInt8, isPrimaryKey } from '../../domain/ids';
-import { answerProblems, noSuchNamespace } from '../answerProblems';
+import { answerProblems } from '../answerProblems';
 import { HttpProblem } from '../problems';
 import { note } from '../requestLog';
-import { onlyFor, type AuditReader } from './basicAuth';
+import { requireReader, type AuditReader } from './basicAuth';
 import { namespacePage } from './namespacePage';
 import { problemPage } from './problemPage';
 import { searchPage } from './searchPage';
@@ -34,7 +34,7 @@ const LIMITS = { runs: 20, outcomes: 20, ledgerRowsOfCharts: 500, search: 255 };
 export function auditPages({ pool, schema, reader, runUrl }: AuditPages): Router {
   const router = Router();
   router.get('/-/audit.css', stylesheet);
-  router.use('/namespaces', contentPolicy, neverStored, onlyFor(reader));
+  router.use('/namespaces', contentPolicy, neverStored, requireReader(reader));
 
   router.get('/namespaces', async (req, res) => {
     const sought = searchOf(req.query['q']);
@@ -60,7 +60,7 @@ export function auditPages({ pool, schema, reader, runUrl }: AuditPages): Router
         ...findEntitlements(gitlab, id),
       );
       // A namespace that was deleted still has its history.
-      if (!namespace && page.runs.length === 0) throw noSuchNamespace();
+      if (!namespace && page.runs.length === 0) throw new HttpProblem('namespace_refused');
       const entitlements = limits && { subscription, limits, addOnPurchases };
       return { id, namespace, ...page, entitlements, changes };
     };
@@ -105,19 +105,19 @@ async function primaryKeyOf(tx: Tx, id: string): Promise<string> {
   const [found] = lookUp ? await tx.send(lookUp) : [];
   if (found) return found.id;
   if (isPrimaryKey(id) && fitsInt8(id)) return String(BigInt(id)); // it may have been deleted
-  throw noSuchNamespace();
+  throw new HttpProblem('namespace_refused');
 }
 
 function searchOf(query: unknown): string {
   const text = typeof query === 'string' ? query.trim().replace(/^\/+|\/+$/g, '') : '';
   if (text.length <= LIMITS.search) return text;
-  throw new HttpProblem(400, 'audit_query_invalid', {
-    error: `A search has at most ${LIMITS.search} characters`,
+  throw new HttpProblem('audit_query_invalid', {
+    body: { error: `A search has at most ${LIMITS.search} characters` },
   });
 }
 
 function positionOf(query: unknown): string | null {
   if (query === undefined) return null;
   if (typeof query === 'string' && isPrimaryKey(query) && fitsInt8(query)) return query;
-  throw new HttpProblem(400, 'audit_query_invalid', { error: 'There is no such page of the time-line' });
+  throw new HttpProblem('audit_query_invalid', { body: { error: 'There is no such page of the time-line' } });
 }

@@ -1,5 +1,6 @@
 import { fetchFailure, withoutCredentials } from '../../domain/withoutCredentials';
-import { PortalUnavailable } from './errors';
+import { readCapped } from '../../wire/cappedBody';
+import { HttpProblem } from '../problems';
 
 /** Far above any real key set; it only keeps a broken portal from filling the memory. */
 const MAX_BYTES = 1024 * 1024;
@@ -11,27 +12,34 @@ export interface FetchSettings {
 }
 
 /**
+ * 503: a document of the portal cannot be had, so nothing can be said about the token (contract 1.2).
+ * @param problem why not
+ */
+export function portalUnavailable(url: string, problem: string): HttpProblem {
+  return new HttpProblem('portal_unavailable', { reason: `${withoutCredentials(url)} ${problem}` });
+}
+
+/**
  * Gets a JSON document of at most 1 MiB and returns it parsed, its shape unchecked. Redirects are not followed:
  * the document decides whom this service believes, so it comes from the configured place or not at all.
  *
- * @throws {PortalUnavailable} network failure, timeout (headers and body together), an answer other than 2xx,
- *   an oversized one, or one that is not JSON (contract 1.2)
+ * @throws HttpProblem 503: network failure, timeout (headers and body together), an answer other than 2xx, an
+ *   oversized one, or one that is not JSON (contract 1.2)
  */
 export async function fetchJson(url: string, { fetch, timeoutMs }: FetchSettings): Promise<unknown> {
-  const shown = withoutCredentials(url);
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), timeoutMs);
   try {
     const headers = { accept: 'application/json' };
     const response = await fetch(url, { redirect: 'manual', headers, signal: controller.signal });
-    if (!response.ok) throw new PortalUnavailable(`${shown} answered ${response.status}`);
-    return parse(shown, await readBody(shown, response));
+    if (!response.ok) throw portalUnavailable(url, `answered ${response.status}`);
+    const { kept, size } = await readCapped(response.body, MAX_BYTES);
+    if (size > MAX_BYTES) throw portalUnavailable(url, `answered more than ${MAX_BYTES} bytes`);
+    return parse(url, kept);
   } catch (error) {
-    if (error instanceof PortalUnavailable) throw error;
-    const reason = controller.signal.aborted
-      ? `gave no answer within ${timeoutMs} ms`
-      : `cannot be reached: ${fetchFailure(error)}`;
-    throw new PortalUnavailable(`${shown} ${reason}`, { cause: error });
+    if (error instanceof HttpProblem) throw error;
+    if (controller.signal.aborted) throw portalUnavailable(url, `gave no answer within ${timeoutMs} ms`);
+    throw portalUnavailable(url, `cannot be reached: ${fetchFailure(error)}`);
   } finally {
     clearTimeout(timer);
     // Frees the connection of an answer that was not read to its end; no effect on one that was.
@@ -39,22 +47,10 @@ export async function fetchJson(url: string, { fetch, timeoutMs }: FetchSettings
   }
 }
 
-async function readBody(url: string, response: Response): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  // Counted while reading: Content-Length may be absent, or say nothing about the size once decompressed.
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    size += chunk.byteLength;
-    if (size > MAX_BYTES) throw new PortalUnavailable(`${url} answered more than ${MAX_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
 function parse(url: string, body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8'));
   } catch {
-    throw new PortalUnavailable(`${url} did not answer with JSON`);
+    throw portalUnavailable(url, 'did not answer with JSON');
   }
 }

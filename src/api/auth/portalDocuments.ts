@@ -1,8 +1,6 @@
 import { createLocalJWKSet, type LocalJWKSet } from 'jose';
 import { z } from 'zod';
-import { withoutCredentials } from '../../domain/withoutCredentials';
-import { PortalUnavailable } from './errors';
-import { fetchJson, type FetchSettings } from './fetchJson';
+import { fetchJson, portalUnavailable, type FetchSettings } from './fetchJson';
 
 /** What this service needs of the portal's discovery document. */
 export interface Discovery {
@@ -37,7 +35,7 @@ const keySetSchema = z.object({
   ),
 });
 
-/** A list whose odd entries are ignored, as RFC 7517 section 5 says of keys: a neighbour must not spoil the others. */
+/** A list whose odd entries are ignored, as RFC 7517 section 5 says of keys: an odd key must not spoil the others. */
 function listOf<Entry>(entry: z.ZodType<Entry>) {
   return z.array(z.unknown()).transform((entries) =>
     entries.flatMap((value) => {
@@ -49,18 +47,17 @@ function listOf<Entry>(entry: z.ZodType<Entry>) {
 
 /**
  * Fetches `<portalUrl>/.well-known/openid-configuration`. A portal on https must keep its keys on https, too:
- * else whoever sits on the way could sign.
+ * else anybody between the two could sign.
  *
- * @throws {PortalUnavailable} it cannot be had, or is not a discovery document (contract 1.2)
+ * @throws HttpProblem 503: it cannot be had, or is not a discovery document (contract 1.2)
  */
 export async function fetchDiscovery(portalUrl: string, settings: FetchSettings): Promise<Discovery> {
   const url = `${portalUrl.replace(/\/+$/, '')}/.well-known/openid-configuration`;
-  const shown = withoutCredentials(url);
   const parsed = discoverySchema.safeParse(await fetchJson(url, settings));
-  if (!parsed.success) throw new PortalUnavailable(`${shown} is not a discovery document`);
+  if (!parsed.success) throw portalUnavailable(url, 'is not a discovery document');
   const jwksUri = parsed.data.jwks_uri;
   if (isHttps(portalUrl) && !isHttps(jwksUri)) {
-    throw new PortalUnavailable(`${shown} has a jwks_uri without TLS`);
+    throw portalUnavailable(url, 'has a jwks_uri without TLS');
   }
   return {
     issuer: parsed.data.issuer,
@@ -72,11 +69,11 @@ export async function fetchDiscovery(portalUrl: string, settings: FetchSettings)
 /**
  * Fetches the key set that discovery points to. An empty one is fine: it only refuses every token.
  *
- * @throws {PortalUnavailable} it cannot be had, or is not a JSON Web Key Set (contract 1.2)
+ * @throws HttpProblem 503: it cannot be had, or is not a JSON Web Key Set (contract 1.2)
  */
 export async function fetchKeySet(jwksUri: string, settings: FetchSettings): Promise<KeySet> {
   const parsed = keySetSchema.safeParse(await fetchJson(jwksUri, settings));
-  if (!parsed.success) throw new PortalUnavailable(`${withoutCredentials(jwksUri)} is not a key set`);
+  if (!parsed.success) throw portalUnavailable(jwksUri, 'is not a key set');
   return {
     ids: new Set(parsed.data.keys.map(({ kid }) => kid)),
     resolve: createLocalJWKSet(parsed.data),

@@ -1,5 +1,35 @@
 import { errors } from 'jose';
-import type { TokenRefusal } from './errors';
+import { HttpProblem } from '../problems';
+
+/** Why a token is refused: what the log and the metrics say, and `docs/errors.md` explains. */
+export const TOKEN_REFUSALS = [
+  'no_token',
+  'too_long',
+  'malformed',
+  'wrong_algorithm',
+  'no_kid',
+  'unknown_kid',
+  'unusable_key',
+  'wrong_signature',
+  'expired',
+  'not_valid_yet',
+  'wrong_times',
+  'wrong_issuer',
+  'wrong_subject',
+  'wrong_audience',
+] as const;
+type TokenRefusal = (typeof TOKEN_REFUSALS)[number];
+
+/** 401: the caller has not proved to be CustomersDot (contract 1.2). Holds no other part of the token than its `kid`. */
+export function unauthorized(reason: TokenRefusal, kid?: string): HttpProblem {
+  return new HttpProblem('unauthorized', { reason, ...(kid !== undefined && notedKid(kid)) });
+}
+
+// Whoever makes a token chooses its `kid`, of up to 8 KiB.
+const MAX_KID = 128;
+
+/** What the log says of a token's `kid`. */
+export const notedKid = (kid: string) => ({ kid: kid.slice(0, MAX_KID) });
 
 const OF_CLAIMS: Record<string, TokenRefusal> = {
   iss: 'wrong_issuer',

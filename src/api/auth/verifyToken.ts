@@ -6,16 +6,16 @@ import {
   type JWTPayload,
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
+  type ProtectedHeaderParameters,
 } from 'jose';
-import { Unauthorized } from './errors';
 import { createPortalKeys } from './portalKeys';
-import { refusalOf } from './refusal';
+import { refusalOf, unauthorized } from './refusal';
 
 const ALGORITHM = 'RS256';
 const SUBJECT = 'customers-dot-internal-api';
 const AUDIENCE = 'gitlab-subscriptions';
 const MAX_TOKEN_LENGTH = 8 * 1024;
-// How far the clocks of the portal and of this machine may be apart, either way (contract 1.2).
+// How far the clocks of the portal and of this machine may differ (contract 1.2).
 const CLOCK_TOLERANCE_S = 30;
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
@@ -34,28 +34,26 @@ export interface TokenVerifierOptions {
 /**
  * Accepts (resolves) or refuses one value of the header `X-Customers-Dot-Internal-Token`.
  *
- * @throws {Unauthorized} → 401: anything wrong with the token, or none
- * @throws {KeyUnknown} → 503: its key may be new, which cannot be found out yet
- * @throws {PortalUnavailable} → 503: discovery or key set cannot be had
+ * @throws HttpProblem 401: anything wrong with the token, or none; 503: its key may be new, or the portal's documents
+ *   cannot be had
  */
 export type VerifyToken = (token: string | undefined) => Promise<void>;
 
 /**
- * Creates the check of contract 1.2, with its own caches: share one verifier among all requests. What can be
- * told from the token alone (absent, overlong, not a signed JWT, another algorithm, no `kid`) is refused before
- * the portal is asked.
+ * Creates the check of contract 1.2, with its own caches: share one verifier among all requests. A token that is
+ * wrong by itself (absent, overlong, no signed JWT, another algorithm, no `kid`) is refused before the portal is asked.
  */
 export function createTokenVerifier(options: TokenVerifierOptions): VerifyToken {
   const { portalUrl, now = Date.now, fetch = globalThis.fetch, timeoutMs = 5000 } = options;
   const portal = createPortalKeys({ portalUrl, now, fetch, timeoutMs });
 
   return async (token) => {
-    if (token === undefined) throw new Unauthorized('no_token', null);
+    if (token === undefined) throw unauthorized('no_token');
     const kid = readKid(token);
     const { issuer, algorithms } = await portal.discovery();
-    if (!algorithms.includes(ALGORITHM)) throw new Unauthorized('wrong_algorithm', kid);
+    if (!algorithms.includes(ALGORITHM)) throw unauthorized('wrong_algorithm', kid);
     const keySet = await portal.keySetFor(kid);
-    if (keySet === null) throw new Unauthorized('unknown_kid', kid);
+    if (keySet === null) throw unauthorized('unknown_kid', kid);
     const currentDate = new Date(now());
     try {
       const claims = await verify(token, keySet.resolve, {
@@ -69,27 +67,28 @@ export function createTokenVerifier(options: TokenVerifierOptions): VerifyToken 
       });
       refuseFuture(claims, currentDate);
     } catch (error) {
-      throw new Unauthorized(refusalOf(error), kid);
+      throw unauthorized(refusalOf(error), kid);
     }
   };
 }
 
-/** The `kid` of what at least looks like a token of the portal; Unauthorized when it does not. */
+/** The `kid` of what looks like a token of the portal. @throws HttpProblem 401 when it does not */
 function readKid(token: string): string {
-  if (token.length > MAX_TOKEN_LENGTH) throw new Unauthorized('too_long', null);
+  if (token.length > MAX_TOKEN_LENGTH) throw unauthorized('too_long');
   // Also refuses a header that was sent twice, which Node joins with a comma.
-  if (!COMPACT_JWS.test(token)) throw new Unauthorized('malformed', null);
-  const { alg, kid } = refuseIfItThrows(() => (decodeJwt(token), decodeProtectedHeader(token)));
-  if (alg !== ALGORITHM) throw new Unauthorized('wrong_algorithm', null);
-  if (typeof kid !== 'string' || kid === '') throw new Unauthorized('no_kid', null);
+  if (!COMPACT_JWS.test(token)) throw unauthorized('malformed');
+  const { alg, kid } = headerOf(token);
+  if (alg !== ALGORITHM) throw unauthorized('wrong_algorithm');
+  if (typeof kid !== 'string' || kid === '') throw unauthorized('no_kid');
   return kid;
 }
 
-function refuseIfItThrows<T>(decode: () => T): T {
+function headerOf(token: string): ProtectedHeaderParameters {
   try {
-    return decode();
+    decodeJwt(token);
+    return decodeProtectedHeader(token);
   } catch {
-    throw new Unauthorized('malformed', null);
+    throw unauthorized('malformed');
   }
 }
 

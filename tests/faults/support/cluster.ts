@@ -3,7 +3,7 @@ import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { ensureDatabase } from '../../../src/local/ensureDatabase';
+import { ensureDatabase } from '../../../src/local/database';
 import { prepareGitlabDatabase } from '../../../src/local/gitlabDatabase';
 import { freePort } from '../../../src/local/ports';
 import { startPostgres, type LocalPostgres } from '../../../src/local/postgres';

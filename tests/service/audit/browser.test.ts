@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, expect, test } from '@jest/globals';
 import axe, { type AxeResults } from 'axe-core';
 import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { describeInBrowser } from '../../support/browser';
-import { ServiceClient } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { AUDITOR, testEnvironment } from '../../support/environment';
 import { fullSync } from '../../support/syncs';
 
@@ -11,10 +11,9 @@ const READER = { httpCredentials: { username: AUDITOR.user, password: AUDITOR.pa
 const { apiUrl } = testEnvironment().compensate;
 
 describeInBrowser('the audit pages in a browser', (browser) => {
-  let client: ServiceClient;
+  const client = sharedService();
   let id: string;
   beforeAll(async () => {
-    client = await ServiceClient.of('compensate');
     id = await client.createNamespace({ name: `Shop ${SCRIPT}` });
     await client.provision(id, fullSync(5), 1);
     await client.provision(id, { base_product: { plan_code: SCRIPT, seats: null } }, 2);
@@ -22,7 +21,6 @@ describeInBrowser('the audit pages in a browser', (browser) => {
     await client.provision(id, fullSync(8), 3);
     await client.heal(id);
   });
-  afterAll(() => client.close());
 
   let context: BrowserContext;
   let page: Page;

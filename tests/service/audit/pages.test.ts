@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { withSnapshot } from '../../../src/db/auditSnapshot';
 import { composed, nothing } from '../../../src/db/statement';
-import { ServiceClient } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { AUDITOR, testEnvironment } from '../../support/environment';
 import { eventually } from '../../support/eventually';
 import { fullSync } from '../../support/syncs';
 import { basic, inventRuns, open, textOf } from './support';
 
 const { compensate, independent } = testEnvironment();
-let client: ServiceClient;
-beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-});
-afterAll(() => client.close());
+const client = sharedService();
 
 const page = (path: string, authorization?: string | null) => open(compensate.apiUrl, path, authorization);
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import { messageOf } from '../../../src/cdot/messageOf';
+import { messageOf } from '../../../src/cdot/readAnswer';
 import { loadSigningKeys } from '../../../src/issuer/keys';
 import { eventually } from '../../support/eventually';
 import { attrs, CustomersDot } from './support/cdot';

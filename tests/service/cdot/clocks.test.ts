@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { ServiceClient } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { testEnvironment } from '../../support/environment';
 import { eventually } from '../../support/eventually';
 import { describeWithFakeClocks, FakeClock } from '../../support/fakeClock';
@@ -8,12 +8,11 @@ import { startServiceProcess, type ServiceProcess } from '../../support/serviceP
 import { attrs, CustomersDot } from './support/cdot';
 import { done, startStandIn } from './support/standIn';
 
-let gitlab: ServiceClient;
+const gitlab = sharedService();
 let cdot: CustomersDot;
 const running: ServiceProcess[] = [];
 
 beforeAll(async () => {
-  gitlab = await ServiceClient.of('compensate');
   cdot = await CustomersDot.create('cdot_clocks');
 });
 afterEach(async () => {
@@ -21,7 +20,6 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await cdot.close();
-  await gitlab.close();
 });
 
 let clocks = 0;

@@ -3,13 +3,13 @@ import { Client } from 'pg';
 import type { AuditedSync } from '../../../src/cdot/audit';
 import { findRuntime } from '../../../src/cli/runtimeFile';
 import { freePort } from '../../../src/local/ports';
-import { ServiceClient } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { testEnvironment } from '../../support/environment';
 import { startServiceProcess, type ServiceProcess } from '../../support/serviceProcess';
 import { attrs, CustomersDot, eventually } from './support/cdot';
 
 let cdot: CustomersDot;
-let gitlab: ServiceClient;
+const gitlab = sharedService();
 let api: ServiceProcess;
 let cdotUrl: string;
 
@@ -26,7 +26,7 @@ function apiEnvironment(): Record<string, string> {
 }
 
 beforeAll(async () => {
-  [cdot, gitlab] = await Promise.all([CustomersDot.create('cdot_commands'), ServiceClient.of('compensate')]);
+  cdot = await CustomersDot.create('cdot_commands');
   // CustomersDot's side first: it finds the API as soon as there is one.
   cdotUrl = (await cdot.start({})).url;
   api = await startServiceProcess(apiEnvironment(), ['--only', 'api']);
@@ -34,7 +34,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await cdot.close();
   await api?.stop();
-  await gitlab.close();
 });
 
 const FULL = {

@@ -61,7 +61,7 @@ test('nothing is taken from a worker that lives', async () => {
   await Promise.all([one.stop(), three.stop()]);
 }, 60_000);
 
-test('a worker that loses the database gives up its jobs and begins anew', async () => {
+test('a worker that loses the database gives up its jobs and restarts', async () => {
   const namespace = cdot.newNamespace();
   gitlab.answer(namespace, never, done);
   const worker = await cdot.start(environment);

@@ -4,21 +4,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { rotateSigningKeys } from '../../../src/issuer/rotate';
 import { freePort } from '../../../src/local/ports';
-import { provisionPath, ServiceClient } from '../../support/client';
+import { provisionPath } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { testEnvironment } from '../../support/environment';
 import { Exposition } from '../../support/exposition';
 import { startServiceProcess, type ServiceProcess } from '../../support/serviceProcess';
 import { claims, makeKey, sign } from '../../unit/auth/portal';
 import { attrs, CustomersDot } from './support/cdot';
 
-let gitlab: ServiceClient;
+const gitlab = sharedService();
 let cdot: CustomersDot;
 let api: ServiceProcess;
 let portal: string;
 
 /** CustomersDot's side is the portal of an API elsewhere, which gets the keys over HTTP only. */
 beforeAll(async () => {
-  gitlab = await ServiceClient.of('compensate');
   cdot = await CustomersDot.create('cdot_forged_traffic');
   const port = await freePort(0, '127.0.0.1');
   portal = `http://127.0.0.1:${port}`;
@@ -44,7 +44,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await cdot.close();
   await api?.stop();
-  await gitlab.close();
 });
 
 const keySetFetches = async () =>

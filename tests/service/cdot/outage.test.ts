@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ensureDatabase } from '../../../src/local/ensureDatabase';
+import { ensureDatabase } from '../../../src/local/database';
 import { startPostgres, type LocalPostgres } from '../../../src/local/postgres';
 import { testEnvironment } from '../../support/environment';
 import { attrs, CustomersDot, eventually } from './support/cdot';

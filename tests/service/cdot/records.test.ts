@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { changesBetween } from '../../../src/cdot/changes';
+import { changesBetween } from '../../../src/cdot/audit';
 import { recordSync, resync } from '../../../src/cdot/syncs';
 import { createPool } from '../../../src/db/pool';
 import { attrs, CustomersDot } from './support/cdot';
@@ -85,7 +85,7 @@ describe('attributes that the API would refuse are not recorded:', () => {
   ])('%s', async (_what, value, message) => {
     const namespace = cdot.newNamespace();
     await expect(cdot.record(namespace, value)).rejects.toMatchObject({
-      code: 'ATTRIBUTES_REFUSED',
+      code: 'attributes_refused',
       message,
     });
     expect(await cdot.syncs(namespace)).toEqual([]);
@@ -136,7 +136,7 @@ describe('sending again by hand', () => {
     const { sync: old } = await cdot.record(namespace, attrs(1));
     await cdot.record(namespace, attrs(2));
     await expect(resync(cdot.pool, old.id, { force: false })).rejects.toMatchObject({
-      code: 'SYNC_NOT_LATEST',
+      code: 'sync_not_latest',
     });
     expect(await resync(cdot.pool, old.id, { force: true })).toMatchObject({ isLatest: false });
     const keys = (await cdot.jobs()).map((job) => job.key);
@@ -146,7 +146,7 @@ describe('sending again by hand', () => {
 
   test('one that does not exist', async () => {
     await expect(resync(cdot.pool, 999_999, { force: true })).rejects.toMatchObject({
-      code: 'SYNC_NOT_FOUND',
+      code: 'sync_not_found',
     });
   });
 });

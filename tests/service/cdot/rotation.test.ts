@@ -8,10 +8,9 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import express from 'express';
 import { exportJWK, generateKeyPair } from 'jose';
 import { createTokenVerifier, type VerifyToken } from '../../../src/api/auth/verifyToken';
-import { keyFileIn, openSigningKeys } from '../../../src/issuer/keys';
+import { importSigningKey, keyFileIn, openSigningKeys } from '../../../src/issuer/keys';
 import { rotateSigningKeys } from '../../../src/issuer/rotate';
 import { createIssuerRouter } from '../../../src/issuer/router';
-import { importSigningKey } from '../../../src/issuer/signingKey';
 import { signToken } from '../../../src/issuer/token';
 
 let dataDir: string;
@@ -66,7 +65,7 @@ test('no token is refused in any rotation a minute apart, even while somebody ma
   for (let rotation = 0; rotation < 3; rotation++) {
     clock += 59_000;
     const last = await newToken();
-    await expect(verify(await foreignToken())).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+    await expect(verify(await foreignToken())).rejects.toMatchObject({ code: 'unauthorized' });
     clock += 1_000;
     await rotateSigningKeys(dataDir, now);
     await verify(await newToken());
@@ -98,7 +97,7 @@ test('the lock of a process that died is not respected for long, even if the clo
   await newToken();
   const lock = `${keyFileIn(dataDir)}.lock`;
   await writeFile(lock, '');
-  await expect(rotateSigningKeys(dataDir, now)).rejects.toMatchObject({ code: 'ROTATION_TOO_SOON' });
+  await expect(rotateSigningKeys(dataDir, now)).rejects.toMatchObject({ code: 'rotation_too_soon' });
   for (const seconds of [-60, 3_600]) {
     await writeFile(lock, '');
     const at = Date.now() / 1_000 + seconds;
@@ -113,7 +112,7 @@ test('a second rotation within a minute is refused with the time that is left; o
   expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   clock += 20_000;
   await expect(rotateSigningKeys(dataDir, now)).rejects.toMatchObject({
-    code: 'ROTATION_TOO_SOON',
+    code: 'rotation_too_soon',
     message: expect.stringContaining('rotated 20 s ago: try again in 40 s'),
   });
 });

@@ -21,7 +21,7 @@ const healer = createServer((_request, response) => {
 });
 let blocked: string;
 beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
+  client = ServiceClient.of('compensate');
   healer.listen(0, '127.0.0.1');
   await once(healer, 'listening');
 });

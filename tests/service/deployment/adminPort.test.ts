@@ -23,7 +23,7 @@ beforeAll(async () => {
     },
     ['--only', 'api'],
   );
-  client = await ServiceClient.for({ ...compensate, apiUrl: service.apiUrl, dataDir });
+  client = ServiceClient.for({ ...compensate, apiUrl: service.apiUrl, dataDir });
 });
 afterAll(async () => {
   await client?.close();
@@ -54,7 +54,7 @@ test('ADMIN_PORT serves health, metrics and the audit pages, and not the endpoin
   expect((await fetch(`${service.adminUrl}/namespaces`)).status).toBe(401);
   const outside = [OPENAPI, '/.well-known/openid-configuration', '/oauth/discovery/keys'];
   expect(await statuses(service.adminUrl, outside)).toEqual([404, 404, 404]);
-  const elsewhere = await ServiceClient.for({ ...client.service, apiUrl: service.adminUrl });
+  const elsewhere = ServiceClient.for({ ...client.service, apiUrl: service.adminUrl });
   expect((await elsewhere.provision(await client.createNamespace(), fullSync(1), 1)).status).toBe(404);
   await elsewhere.close();
 });

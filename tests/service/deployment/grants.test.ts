@@ -69,8 +69,8 @@ beforeAll(async () => {
     return service;
   };
   const [{ apiUrl }, { workerUrl }] = await Promise.all([start('api'), start('worker')]);
-  client = await ServiceClient.for({ apiUrl, databaseUrl, dataDir, temporalNamespace });
-  temporal = await TemporalProbe.in(temporalNamespace);
+  client = ServiceClient.for({ apiUrl, databaseUrl, dataDir, temporalNamespace });
+  temporal = TemporalProbe.in(temporalNamespace);
   await Promise.all([apiUrl, workerUrl].map((url) => Exposition.of(url)));
 }, 60_000);
 afterAll(async () => {

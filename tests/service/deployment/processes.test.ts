@@ -92,7 +92,7 @@ beforeAll(async () => {
   await Promise.all([startCustomersDot(), start('api'), start('api'), start('worker'), start('worker')]);
   const { dataDir } = cdot;
   const service = { apiUrl: balancer.url, databaseUrl, dataDir, temporalNamespace };
-  client = await ServiceClient.for(service);
+  client = ServiceClient.for(service);
   const recipient = { apiUrl: balancer.url, apiDataDir: dataDir };
   sender = await Sender.to(recipient, portalUrl, new Random(1));
 }, 120_000);

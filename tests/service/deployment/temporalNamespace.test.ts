@@ -56,7 +56,7 @@ async function startOn(address: string, TEMPORAL_NAMESPACE: string) {
   const more = { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE, PROVISION_WAIT_MS: '3000' };
   const process = await startServiceProcess({ ...env, ...more }, ['--only', 'api,worker']);
   running.push(process);
-  const client = await ServiceClient.for({
+  const client = ServiceClient.for({
     apiUrl: process.apiUrl,
     databaseUrl: env['GITLAB_DATABASE_URL'] ?? '',
     dataDir: env['DATA_DIR'] ?? '',

@@ -46,7 +46,7 @@ afterAll(() => frontend?.close());
 test('a Temporal with TLS, a client certificate and an API key is used, given by the environment alone', async () => {
   const service = await startServiceProcess(env, ['--only', 'api,worker']);
   const { apiUrl } = service;
-  const client = await ServiceClient.for({
+  const client = ServiceClient.for({
     ...{ apiUrl, databaseUrl },
     ...{ dataDir: env['DATA_DIR'] ?? '', temporalNamespace },
   });

@@ -84,8 +84,8 @@ beforeAll(async () => {
   await installFaults(databaseUrl);
   await setCurrent('1');
   const { apiUrl } = api;
-  client = await ServiceClient.for({ apiUrl, databaseUrl, dataDir: DATA_DIR, temporalNamespace });
-  temporal = await TemporalProbe.in(temporalNamespace);
+  client = ServiceClient.for({ apiUrl, databaseUrl, dataDir: DATA_DIR, temporalNamespace });
+  temporal = TemporalProbe.in(temporalNamespace);
 }, 60_000);
 afterAll(async () => {
   await temporal?.close();
@@ -126,7 +126,7 @@ test('an incompatible change is rolled out: open runs end on the old code, new o
 
 test('where API and worker share a process, a run begins on their version, whichever is the current one', async () => {
   const { apiUrl } = await start('api,worker', '3', ROOT);
-  const other = await ServiceClient.for({ ...client.service, apiUrl });
+  const other = ServiceClient.for({ ...client.service, apiUrl });
   const id = await client.createNamespace();
   expect((await other.provision(id, fullSync(2), 1)).status).toBe(200);
   expect(await versionOf(id)).toBe('3');

@@ -2,23 +2,19 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import { provisionPath, ServiceClient } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { testEnvironment } from '../../support/environment';
 import { JSON_TYPE, NOTHING, NOTHING_ASKED, post, postJson, send, TOKEN, type WireAnswer } from './support';
 
-let client: ServiceClient;
-let independent: ServiceClient;
+const client = sharedService();
+const independent = sharedService('independent');
 let connection: Connection;
 let id: string;
 beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-  independent = await ServiceClient.of('independent');
   connection = await Connection.connect({ address: testEnvironment().temporalAddress });
   id = await client.createNamespace();
 });
-afterAll(async () => {
-  await connection.close();
-  await Promise.all([client.close(), independent.close()]);
-});
+afterAll(() => connection.close());
 
 const PURCHASE = { quantity: 1, started_on: '2026-01-01', expires_on: '2027-01-01', purchase_xid: 'A-1' };
 const SECTIONS = {

@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { ServiceClient } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { anyProvision } from '../../unit/domain/anyProvision';
 import { post, type WireAnswer } from './support';
 
-let client: ServiceClient;
-beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-});
-afterAll(() => client.close());
+const client = sharedService();
 
 const SECTIONS = ['base_product', 'storage', 'compute_minutes', 'add_on_purchases'];
 

@@ -1,15 +1,14 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { provisionPath, ServiceClient } from '../../support/client';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { provisionPath } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { errorOf, JSON_TYPE, NOTHING_ASKED, post, send, TOKEN } from './support';
 
-let client: ServiceClient;
+const client = sharedService();
 let id: string;
 beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
   id = await client.createNamespace();
 });
-afterAll(() => client.close());
 
 const EMPTY = '{"provision":{}}';
 const APPLIED = { status: 200, text: NOTHING_ASKED };

@@ -1,16 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { provisionPath, ServiceClient } from '../../support/client';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { provisionPath } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { JSON_TYPE, post, postJson, send } from './support';
 
-let client: ServiceClient;
+const client = sharedService();
 let root: string;
 let subGroup: string;
 beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
   root = await client.createNamespace();
   subGroup = await client.createNamespace({ parent_id: root });
 });
-afterAll(() => client.close());
 
 const UNKNOWN = '999999999999';
 

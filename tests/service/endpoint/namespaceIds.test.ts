@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { findNamespace } from '../../../src/db/namespaces';
 import type { Statement } from '../../../src/db/statement';
-import { ServiceClient } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { JSON_TYPE, NOTHING_ASKED, postJson, send, TOKEN, type WireAnswer } from './support';
 
-let client: ServiceClient;
-beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-});
-afterAll(() => client.close());
+const client = sharedService();
 
 const NOT_FOUND = { status: 404, text: '{"message":"404 Namespace Not Found"}' };
 const NOT_ROOT = { status: 400, text: '{"message":"400 Bad request - Must be root namespace"}' };

@@ -1,15 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ServiceClient } from '../../support/client';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { sharedService } from '../../support/shared';
 import { errorOf, NOTHING_ASKED, post, postJson, send, type WireAnswer } from './support';
 
-let client: ServiceClient;
+const client = sharedService();
 /** For requests that write nothing. */
 let shared: string;
 beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
   shared = await client.createNamespace();
 });
-afterAll(() => client.close());
 
 const APPLIED = { status: 200, text: NOTHING_ASKED };
 

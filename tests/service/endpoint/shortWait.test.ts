@@ -16,7 +16,7 @@ beforeAll(async () => {
     PROVISION_WAIT_MS: String(WAIT_MS),
   });
   faults = await Faults.install(service.client);
-  temporal = await TemporalProbe.in(service.client.service.temporalNamespace);
+  temporal = TemporalProbe.in(service.client.service.temporalNamespace);
 });
 afterAll(async () => {
   await temporal?.close();

@@ -5,7 +5,8 @@ import { mkdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { importJWK, SignJWT, type CryptoKey, type JWK } from 'jose';
 import { loadSigningKeys, type SigningKeys } from '../../../src/issuer/keys';
-import { provisionPath, ServiceClient } from '../../support/client';
+import { provisionPath } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { testEnvironment } from '../../support/environment';
 import { eventually } from '../../support/eventually';
 import { Exposition } from '../../support/exposition';
@@ -23,15 +24,13 @@ import {
 } from '../../unit/auth/portal';
 import { JSON_TYPE, NOTHING_ASKED, send, TOKEN, type WireAnswer } from './support';
 
-let client: ServiceClient;
+const client = sharedService();
 let id: string;
 let keys: SigningKeys;
 beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
   id = await client.createNamespace();
   keys = await loadSigningKeys(client.service.dataDir);
 });
-afterAll(() => client.close());
 
 const REFUSED = { status: 401, text: '{"message":"401 Unauthorized"}' };
 

@@ -40,7 +40,7 @@ beforeAll(async () => {
     PROVISION_WAIT_MS: String(WAIT_MS),
   };
   service = await startServiceProcess(environment, ['--only', 'api']);
-  client = await ServiceClient.for({ ...compensate, dataDir, apiUrl: service.apiUrl });
+  client = ServiceClient.for({ ...compensate, dataDir, apiUrl: service.apiUrl });
   connection = await Connection.connect({ address: temporalAddress });
   temporal = new TemporalClient({ connection, namespace: compensate.temporalNamespace });
 });

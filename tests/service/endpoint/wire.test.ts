@@ -1,16 +1,15 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { provisionPath, ServiceClient } from '../../support/client';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { provisionPath } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { NOTHING_ASKED, TOKEN } from './support';
 
-let client: ServiceClient;
+const client = sharedService();
 let id: string;
 beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
   id = await client.createNamespace();
 });
-afterAll(() => client.close());
 
 /**
  * Sends bytes as they are, and no more than these.

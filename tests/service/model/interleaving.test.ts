@@ -2,18 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { PoolClient } from 'pg';
-import { ServiceClient, type HttpAnswer } from '../../support/client';
+import { type HttpAnswer } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { DOWNGRADE, HELD, ownerOf, PAYLOADS, UPGRADE, type Held, type Payload } from './support/incident';
 
 const ROUNDS = Number(process.env['INTERLEAVING_ROUNDS'] ?? 150);
 // Enough to keep two cores busy; more only wait for each other.
 const NAMESPACES = 8;
 
-let client: ServiceClient;
-beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-});
-afterAll(() => client.close());
+const client = sharedService();
 
 async function held(id: string): Promise<Held | undefined> {
   return (await client.rows<Held>(HELD, [id]))[0];

@@ -16,7 +16,7 @@ beforeAll(async () => {
     CustomersDot.create('cdot_correlation'),
   ]);
   client = service.client;
-  temporal = await TemporalProbe.in(client.service.temporalNamespace);
+  temporal = TemporalProbe.in(client.service.temporalNamespace);
 });
 afterAll(async () => {
   await temporal.close();

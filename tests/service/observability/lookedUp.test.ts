@@ -18,7 +18,7 @@ let temporal: TemporalProbe;
 beforeAll(async () => {
   own = await startOwnService('looked_up');
   await installFaults(own.client.service.databaseUrl);
-  temporal = await TemporalProbe.in(own.client.service.temporalNamespace);
+  temporal = TemporalProbe.in(own.client.service.temporalNamespace);
 });
 afterAll(async () => {
   await temporal?.close();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { queries, recordedNames, selectors } from '../../support/deployFiles';
 import { Exposition } from '../../support/exposition';
 import type { ServiceClient } from '../../support/client';
-import { queueState } from '../../../src/cdot/queueState';
+import { queueState } from '../../../src/cdot/queue';
 import { eventually } from '../../support/eventually';
 import { fullSync } from '../../support/syncs';
 import { TemporalProbe } from '../../support/temporal';
@@ -185,7 +185,7 @@ test("CustomersDot's side shows its queue and counts its attempts", async () => 
 test('every series that an alert or the dashboard asks for exists in the running service', async () => {
   const id = await client.createNamespace();
   // By hand, as a run that begins in the API's own process waits for no worker.
-  const temporal = await TemporalProbe.in(client.service.temporalNamespace);
+  const temporal = TemporalProbe.in(client.service.temporalNamespace);
   await temporal.client.workflow.execute('provisionNamespace', {
     ...{ workflowId: `provision:${id}`, taskQueue: 'provisioning' },
     args: [{ namespace_id: id, provision: fullSync(1) }],

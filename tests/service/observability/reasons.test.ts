@@ -24,7 +24,7 @@ beforeAll(async () => {
     PROVISION_WAIT_MS: String(WAIT_MS),
   });
   client = service.client;
-  temporal = await TemporalProbe.in(client.service.temporalNamespace);
+  temporal = TemporalProbe.in(client.service.temporalNamespace);
   faults = await Faults.install(client);
 });
 afterAll(async () => {

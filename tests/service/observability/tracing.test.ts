@@ -73,7 +73,7 @@ test('nothing of OpenTelemetry but its bare interface, which prom-client needs, 
     },
     ['--only', 'api,worker'],
   );
-  const client = await ServiceClient.for({ ...service, apiUrl: untraced.apiUrl });
+  const client = ServiceClient.for({ ...service, apiUrl: untraced.apiUrl });
   const answer = await client.provision(await client.createNamespace(), fullSync(1));
   await client.close();
   await untraced.stop();

@@ -17,7 +17,7 @@ beforeAll(async () => {
   own = await startOwnService('manual_retries');
   const { client } = own;
   await installFaults(client.service.databaseUrl);
-  temporal = await TemporalProbe.in(client.service.temporalNamespace);
+  temporal = TemporalProbe.in(client.service.temporalNamespace);
   bench = { client, temporal, operator: await createOperator(client.service.temporalNamespace, TCTL) };
 });
 afterAll(async () => {

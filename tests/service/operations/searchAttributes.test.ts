@@ -13,7 +13,7 @@ let temporal: TemporalProbe;
 let faults: Faults;
 beforeAll(async () => {
   service = await startOwnService('search_attributes');
-  temporal = await TemporalProbe.in(service.client.service.temporalNamespace);
+  temporal = TemporalProbe.in(service.client.service.temporalNamespace);
   faults = await Faults.install(service.client);
 });
 afterAll(async () => {

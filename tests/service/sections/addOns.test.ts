@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ServiceClient } from '../../support/client';
+import { describe, expect, test } from '@jest/globals';
+import type { Answer } from '../../../src/domain/answer';
+import { provisionPath } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { addOnColumns, day, events, only, seedPurchase, stepTime, told } from './support/fixtures';
 
-let client: ServiceClient;
-beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-});
-afterAll(() => client.close());
+const client = sharedService();
 
 const UNITS = { quantity: 5, started_on: '2026-01-01', expires_on: '2027-01-01', purchase_xid: 'A-1' };
 const STORED = { quantity: 5, started_at: '2026-01-01', expires_on: '2027-01-01', purchase_xid: 'A-1' };
@@ -19,6 +17,23 @@ async function sync(id: string, add_on_purchases: Record<string, unknown>) {
   expect(told(answer)).toEqual([null, null, null, 'success']);
   return answer;
 }
+
+test('a whole float is an integer, and another float is none', async () => {
+  const id = await client.createNamespace();
+  // As text: JavaScript writes 5.0 as 5.
+  const sent = (quantity: string) =>
+    client.request<Answer>('POST', provisionPath(id), {
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ provision: { add_on_purchases: { duo_core: [UNITS] } } }).replace(
+        '"quantity":5',
+        `"quantity":${quantity}`,
+      ),
+    });
+  expect((await sent('5.5')).body.message).toBe('Quantity must be an integer.');
+  expect(await purchasesOf(id)).toEqual([]);
+  expect(told(await sent('5.0'))).toEqual([null, null, null, 'success']);
+  expect(await purchasesOf(id)).toMatchObject([{ quantity: 5 }]);
+});
 
 test('a purchase is created with what was sent, no trial, in the organization of the namespace', async () => {
   const organization = await client.insert('organizations', { name: 'Other', path: `other-${Date.now()}` });

@@ -1,17 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ServiceClient } from '../../support/client';
+import { describe, expect, test } from '@jest/globals';
+import { sharedService } from '../../support/shared';
 import { day, events, seedPurchase, seedSubscription, told } from './support/fixtures';
 
-let client: ServiceClient;
-let independent: ServiceClient;
-beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-  independent = await ServiceClient.of('independent');
-});
-afterAll(async () => {
-  await client.close();
-  await independent.close();
-});
+const client = sharedService();
+const independent = sharedService('independent');
 
 const UNITS = { quantity: 5, started_on: '2026-01-01', expires_on: '2027-01-01', purchase_xid: 'A-1' };
 const ENDED = { start_date: '2025-01-01', end_date: '2026-01-01' };

@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ServiceClient } from '../../support/client';
+import { describe, expect, test } from '@jest/globals';
+import { sharedService } from '../../support/shared';
 import { events, only, stepTime } from './support/fixtures';
 
-let client: ServiceClient;
-beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-});
-afterAll(() => client.close());
+const client = sharedService();
 
 async function sync(id: string, provision: Record<string, unknown>) {
   const answer = await client.provision(id, provision);

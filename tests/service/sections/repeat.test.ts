@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { ServiceClient } from '../../support/client';
+import type { ServiceClient } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { anyRows, seedRows, someProvision } from './support/anyRows';
 import { planColumns, seedSubscription } from './support/fixtures';
 
-let clients: Record<'compensate' | 'independent', ServiceClient>;
-beforeAll(async () => {
-  clients = {
-    compensate: await ServiceClient.of('compensate'),
-    independent: await ServiceClient.of('independent'),
-  };
-});
-afterAll(() => Promise.all(Object.values(clients).map((client) => client.close())));
+const clients = { compensate: sharedService(), independent: sharedService('independent') };
 
 const POLICIES = ['compensate', 'independent'] as const;
 

@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ServiceClient } from '../../support/client';
+import { expect, test } from '@jest/globals';
+import { sharedService } from '../../support/shared';
 import { day, events, only, planColumns, seedSubscription, stepTime } from './support/fixtures';
 
-let client: ServiceClient;
-beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-});
-afterAll(() => client.close());
+const client = sharedService();
 
 const subscriptionOf = (id: string) => only(client, 'gitlab_subscriptions', id);
 const historyOf = async (id: string) => (await client.snapshot(id))['gitlab_subscription_histories'];

@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ServiceClient } from '../../support/client';
+import { describe, expect, test } from '@jest/globals';
+import { sharedService } from '../../support/shared';
 import { only, planColumns, seedSubscription, stepTime } from './support/fixtures';
 
-let client: ServiceClient;
-beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-});
-afterAll(() => client.close());
+const client = sharedService();
 
 type Values = Record<string, unknown>;
 const STATISTICS = [

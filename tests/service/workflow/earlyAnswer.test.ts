@@ -14,7 +14,7 @@ beforeAll(async () => {
   proxy = await startProxy(host, Number(port));
   const way = { TEMPORAL_ADDRESS: `127.0.0.1:${proxy.port}` };
   service = await startOwnService('early_answer', 'compensate', undefined, way);
-  temporal = await TemporalProbe.in(service.client.service.temporalNamespace);
+  temporal = TemporalProbe.in(service.client.service.temporalNamespace);
 });
 afterAll(async () => {
   await temporal?.close();

@@ -1,18 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Pool } from 'pg';
 import type { AdmittedSync } from '../../../src/domain/sync';
-import { ServiceClient } from '../../support/client';
+import { sharedService } from '../../support/shared';
 import { ActivityRun, inputOf, openPool } from './support/activityRun';
 
-let client: ServiceClient;
+const client = sharedService();
 let pool: Pool;
 beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
   pool = openPool(client.service.databaseUrl);
 });
 afterAll(async () => {
   await pool.end();
-  await client.close();
 });
 
 const newRun = (input: AdmittedSync) => new ActivityRun(pool, input);

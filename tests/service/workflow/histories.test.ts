@@ -1,10 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ServiceClient } from '../../support/client';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { sharedService, sharedTemporal } from '../../support/shared';
 import { replay } from '../../support/replay';
-import { TemporalProbe } from '../../support/temporal';
 import { historyOf } from './support/history';
 import { installLedgerFaults } from './support/ledgerFaults';
 import { COMPENSATE, INDEPENDENT } from './support/paths';
@@ -18,17 +17,9 @@ describe.each([
 ] as const)(
   'the history of a run that took each way under %s replays on the code that made it',
   (policy, paths) => {
-    let client: ServiceClient;
-    let temporal: TemporalProbe;
-    beforeAll(async () => {
-      client = await ServiceClient.of(policy);
-      temporal = await TemporalProbe.of(policy);
-      await installLedgerFaults(client);
-    });
-    afterAll(async () => {
-      await temporal.close();
-      await client.close();
-    });
+    const client = sharedService(policy);
+    const temporal = sharedTemporal(policy);
+    beforeAll(() => installLedgerFaults(client));
 
     test.each(Object.entries(paths))('%s', async (name, take) => {
       const id = await client.createNamespace();

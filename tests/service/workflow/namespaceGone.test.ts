@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { ServiceClient } from '../../support/client';
+import { sharedService, sharedTemporal } from '../../support/shared';
 import { eventually } from '../../support/eventually';
 import { fullSync } from '../../support/syncs';
-import { TemporalProbe } from '../../support/temporal';
 
 /** What somebody does to a namespace while its sync is under way, and what the sync is answered then, as at the door. */
 const CHANGES = {
@@ -27,16 +27,8 @@ const HELD_UP = {
 } as const;
 
 describe.each(['compensate', 'independent'] as const)('under %s', (policy) => {
-  let client: ServiceClient;
-  let temporal: TemporalProbe;
-  beforeAll(async () => {
-    client = await ServiceClient.of(policy);
-    temporal = await TemporalProbe.of(policy);
-  });
-  afterAll(async () => {
-    await temporal.close();
-    await client.close();
-  });
+  const client = sharedService(policy);
+  const temporal = sharedTemporal(policy);
 
   /** What GitLab has of the namespace, without the namespace itself and what was there before the sync. */
   async function rowsOf(id: string): Promise<unknown> {
@@ -124,7 +116,7 @@ describe.each(['compensate', 'independent'] as const)('under %s', (policy) => {
 });
 
 test('a namespace cannot be deleted while a step of its sync is in its transaction', async () => {
-  const client = await ServiceClient.of('compensate');
+  const client = ServiceClient.of('compensate');
   const id = await client.createNamespace();
   // The step waits for this row after it has looked at the namespace.
   const other = await client.db.connect();

@@ -1,20 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { WorkflowFailedError } from '@temporalio/client';
-import { ServiceClient } from '../../support/client';
+import { sharedService, sharedTemporal } from '../../support/shared';
 import { eventually } from '../../support/eventually';
 import { fullSync } from '../../support/syncs';
-import { TemporalProbe } from '../../support/temporal';
 
-let client: ServiceClient;
-let temporal: TemporalProbe;
-beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-  temporal = await TemporalProbe.of('compensate');
-});
-afterAll(async () => {
-  await temporal.close();
-  await client.close();
-});
+const client = sharedService();
+const temporal = sharedTemporal();
 
 const startByHand = (workflowId: string, input: unknown) =>
   temporal.client.workflow.start('provisionNamespace', {

@@ -1,21 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ServiceClient } from '../../support/client';
+import { describe, expect, test } from '@jest/globals';
+import { sharedService, sharedTemporal } from '../../support/shared';
 import { eventually } from '../../support/eventually';
 import { fullSync } from '../../support/syncs';
-import { TemporalProbe } from '../../support/temporal';
 import { recordOutcomeOf } from './support/outcome';
 import { resetRun } from './support/reset';
 
-let client: ServiceClient;
-let temporal: TemporalProbe;
-beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-  temporal = await TemporalProbe.of('compensate');
-});
-afterAll(async () => {
-  await temporal.close();
-  await client.close();
-});
+const client = sharedService();
+const temporal = sharedTemporal();
 
 const RUN_ID = 'x-provision-run-id';
 const NOTHING = { base_product: null, storage: null, compute_minutes: null, add_on_purchases: null };

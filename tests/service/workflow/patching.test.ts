@@ -6,12 +6,11 @@ import { createActivities } from '../../../src/activities';
 import { SchemaCache } from '../../../src/db/gitlabSchema';
 import { createPool } from '../../../src/db/pool';
 import { createMetrics } from '../../../src/metrics/metrics';
-import { ServiceClient } from '../../support/client';
+import { sharedService, sharedTemporal } from '../../support/shared';
 import { testEnvironment } from '../../support/environment';
 import { replay } from '../../support/replay';
 import { startAttributes } from '../../../src/workflows/searchAttributes';
 import { fullSync } from '../../support/syncs';
-import { TemporalProbe } from '../../support/temporal';
 import {
   changedWorkflows,
   DEPRECATED,
@@ -23,14 +22,12 @@ import { historyOf } from './support/history';
 /** So that the worker of the service under test does not take these runs. */
 const TASK_QUEUE = 'patching';
 
-let client: ServiceClient;
-let temporal: TemporalProbe;
+const client = sharedService();
+const temporal = sharedTemporal();
 let guarded: ChangedWorkflows;
 let connection: NativeConnection;
 let pool: ReturnType<typeof createPool>;
 beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-  temporal = await TemporalProbe.of('compensate');
   guarded = await changedWorkflows(GUARDED);
   connection = await NativeConnection.connect({ address: testEnvironment().temporalAddress });
   const url = client.service.databaseUrl;
@@ -40,8 +37,6 @@ afterAll(async () => {
   await pool?.end();
   await connection?.close();
   await guarded?.remove();
-  await temporal?.close();
-  await client?.close();
   await Runtime.instance().shutdown();
 });
 

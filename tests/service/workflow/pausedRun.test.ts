@@ -1,19 +1,16 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { fullSync } from '../../support/syncs';
-import { TemporalProbe } from '../../support/temporal';
+import { sharedTemporal } from '../../support/shared';
 import { startApi, type Api } from './support/countedApi';
 
 const WAIT_MS = 3_000;
 
 let api: Api;
-let temporal: TemporalProbe;
+const temporal = sharedTemporal();
 beforeAll(async () => {
-  [api, temporal] = await Promise.all([startApi('paused_run', WAIT_MS), TemporalProbe.of('compensate')]);
+  api = await startApi('paused_run', WAIT_MS);
 });
-afterAll(async () => {
-  await temporal?.close();
-  await api?.stop();
-});
+afterAll(() => api?.stop());
 
 test('a run that is paused is waited for like a running one: neither taken for ended nor asked about again and again', async () => {
   const { client, rpcs } = api;

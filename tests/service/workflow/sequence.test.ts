@@ -1,23 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Pool } from 'pg';
-import { ServiceClient } from '../../support/client';
+import { sharedService, sharedTemporal } from '../../support/shared';
 import { eventually } from '../../support/eventually';
 import { fullSync } from '../../support/syncs';
-import { TemporalProbe } from '../../support/temporal';
 import { ActivityRun, inputOf, openPool } from './support/activityRun';
 
-let client: ServiceClient;
-let temporal: TemporalProbe;
+const client = sharedService();
+const temporal = sharedTemporal();
 let pool: Pool;
 beforeAll(async () => {
-  client = await ServiceClient.of('compensate');
-  temporal = await TemporalProbe.of('compensate');
   pool = openPool(client.service.databaseUrl);
 });
 afterAll(async () => {
   await pool.end();
-  await temporal.close();
-  await client.close();
 });
 
 const STEPS = ['updateSubscription', 'updateNamespaceLimits', 'upsertAddOnPurchases'] as const;

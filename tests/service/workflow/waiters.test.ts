@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ServiceClient, provisionPath } from '../../support/client';
+import { provisionPath } from '../../support/client';
+import { sharedService, sharedTemporal } from '../../support/shared';
 import { eventually } from '../../support/eventually';
 import { fullSync } from '../../support/syncs';
-import { TemporalProbe } from '../../support/temporal';
 import { installLedgerFaults, ledgerFault } from './support/ledgerFaults';
 import { startApi, type Api } from './support/countedApi';
 
@@ -10,11 +10,7 @@ const RUN_ID = 'x-provision-run-id';
 const WAITERS = 100;
 const OTHERS = 15;
 
-let temporal: TemporalProbe;
-beforeAll(async () => {
-  temporal = await TemporalProbe.of('compensate');
-});
-afterAll(() => temporal.close());
+const temporal = sharedTemporal();
 
 /** Starts a sync that is stuck in its first step until `heal`. */
 async function stick({ client }: Api) {
@@ -132,12 +128,8 @@ describe('a request whose wait runs out before its turn comes', () => {
 });
 
 describe('while a namespace is busy', () => {
-  let client: ServiceClient;
-  beforeAll(async () => {
-    client = await ServiceClient.of('compensate');
-    await installLedgerFaults(client);
-  });
-  afterAll(() => client.close());
+  const client = sharedService();
+  beforeAll(() => installLedgerFaults(client));
 
   test('a request that its caller dropped and repeats gets the answer of the run that it started', async () => {
     const id = await client.createNamespace();

@@ -45,13 +45,13 @@ const outcome = (signed: string): Promise<string> =>
     (error: { code: string }) => error.code,
   );
 const outcomeOf = async (kid: string): Promise<string> => outcome(await unknown(kid));
-const mayBeNew = async (kid: string): Promise<void> => expect(await outcomeOf(kid)).toBe('KEY_UNKNOWN');
+const mayBeNew = async (kid: string): Promise<void> => expect(await outcomeOf(kid)).toBe('key_unknown');
 const renamed = (key: TestKey): TestKey => ({ ...key, publicJwk: { ...key.publicJwk, kid: key.kid } });
 const accept = async (key: TestKey): Promise<void> => verify(await token(key));
 const refuse = async (kid?: string): Promise<void> =>
-  expect(verify(await unknown(kid))).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+  expect(verify(await unknown(kid))).rejects.toMatchObject({ code: 'unauthorized' });
 const unavailable = async (key: TestKey): Promise<void> =>
-  expect(accept(key)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+  expect(accept(key)).rejects.toMatchObject({ code: 'portal_unavailable' });
 
 describe('lifetimes', () => {
   it('many requests at once on a cold cache share one fetch of each document', async () => {
@@ -87,7 +87,7 @@ describe('lifetimes', () => {
     portal.answers[DISCOVERY] = json({ ...discoveryOf(portal.url), jwks_uri: `${portal.url}/moved` });
     portal.answers['/moved'] = keySet([newKey]);
     now = START + DAY;
-    await expect(accept(oldKey)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+    await expect(accept(oldKey)).rejects.toMatchObject({ code: 'unauthorized' });
     await accept(newKey);
   });
 
@@ -95,7 +95,7 @@ describe('lifetimes', () => {
     await accept(oldKey);
     portal.answers[KEYS] = keySet([newKey]);
     now = START + 15 * MINUTE;
-    await expect(accept(oldKey)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
+    await expect(accept(oldKey)).rejects.toMatchObject({ code: 'unauthorized' });
   });
 
   it('after the clock was set back, nothing is kept longer than its lifetime', async () => {
@@ -158,8 +158,8 @@ describe('unknown kids', () => {
       const answers = await Promise.all(['a', 'b'].map((kid) => outcomeOf(`${kid}-${ms}`)));
       if (portal.count(KEYS) > before) seconds.push(ms / SECOND);
       // Only a fetch that began after a token had come can say that its key is not there.
-      expect(answers.filter((answer) => answer === 'UNAUTHORIZED')).toHaveLength(portal.count(KEYS) - before);
-      expect(answers).toContain('KEY_UNKNOWN');
+      expect(answers.filter((answer) => answer === 'unauthorized')).toHaveLength(portal.count(KEYS) - before);
+      expect(answers).toContain('key_unknown');
     }
     expect(seconds).toEqual([0, 1, 3, 7, 11, 15, 19]);
     expect(portal.count(DISCOVERY)).toBe(1);
@@ -220,7 +220,7 @@ describe('unknown kids', () => {
     const later = outcomeOf(newKey.kid);
     held.answerWith(keySet([oldKey]));
     await looking;
-    expect(await Promise.all([same, later])).toEqual(['UNAUTHORIZED', 'KEY_UNKNOWN']);
+    expect(await Promise.all([same, later])).toEqual(['unauthorized', 'key_unknown']);
     portal.answers[KEYS] = keySet([oldKey, newKey]);
     now += SECOND;
     await accept(newKey);
@@ -254,14 +254,14 @@ describe('forged traffic of any kind', () => {
     let unauthorized = 0;
     for (let index = 0; index < 1_000; index++) {
       now = START + index * 60;
-      if ((await outcomeOf(`forged-${index}`)) === 'UNAUTHORIZED') unauthorized++;
+      if ((await outcomeOf(`forged-${index}`)) === 'unauthorized') unauthorized++;
     }
     expect(portal.count(KEYS) - 1).toBeLessThanOrEqual(17); // 0, 1, 3, then each 4 s
     expect(unauthorized).toBe(portal.count(KEYS) - 1);
 
     const again = [];
     for (let index = 0; index < 1_000; index++) again.push(await outcomeOf(`forged-${index}`));
-    expect(again.filter((answer) => answer === 'UNAUTHORIZED')).toHaveLength(1);
+    expect(again.filter((answer) => answer === 'unauthorized')).toHaveLength(1);
   });
 
   it('never has a published key refused, and delays it by 4 s at most', async () => {
@@ -300,7 +300,7 @@ describe('forged traffic of any kind', () => {
           publish();
           if (step.kind !== 'genuine') continue;
           const answer = await genuine();
-          expect(answer).not.toBe('UNAUTHORIZED');
+          expect(answer).not.toBe('unauthorized');
           if (!isOut && now - refetchable >= 4 * SECOND) expect(answer).toBe('accepted');
         }
       }),

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { gzipSync } from 'node:zlib';
-import type { PortalUnavailable } from '../../../src/api/auth/errors';
+import type { HttpProblem } from '../../../src/api/problems';
 import { createTokenVerifier, type VerifyToken } from '../../../src/api/auth/verifyToken';
 import {
   claims,
@@ -74,7 +74,7 @@ describe.each([
     portal.answers['/elsewhere'] = portal.answers[path]!;
     portal.answers[path] = answer;
     const begun = Date.now();
-    await expect(verify(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+    await expect(verify(token)).rejects.toMatchObject({ code: 'portal_unavailable' });
     expect(Date.now() - begun).toBeLessThan(TIMEOUT_MS + 1500);
     expect(portal.count('/elsewhere')).toBe(0);
   });
@@ -83,7 +83,7 @@ describe.each([
 describe('503 when', () => {
   it('nobody listens at the portal', async () => {
     await portal.close();
-    await expect(verify(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+    await expect(verify(token)).rejects.toMatchObject({ code: 'portal_unavailable' });
   });
 
   it.each([
@@ -96,7 +96,7 @@ describe('503 when', () => {
     ['id_token_signing_alg_values_supported', 'RS256'],
   ])('discovery has %s = %j', async (field, value) => {
     portal.answers[DISCOVERY] = json({ ...discoveryOf(portal.url), [field]: value });
-    await expect(verify(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+    await expect(verify(token)).rejects.toMatchObject({ code: 'portal_unavailable' });
   });
 
   it('a portal on https points to keys on http', async () => {
@@ -107,13 +107,13 @@ describe('503 when', () => {
       return Response.json(document);
     }) as typeof globalThis.fetch;
     const overTls = createTokenVerifier({ portalUrl: 'https://portal.example', fetch });
-    await expect(overTls(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+    await expect(overTls(token)).rejects.toMatchObject({ code: 'portal_unavailable' });
     expect(asked).toEqual(['https://portal.example/.well-known/openid-configuration']);
   });
 
   it.each([[{ keys: {} }], [{ keys: null }], [{}], [[]], [null]])('the key set is %j', async (document) => {
     portal.answers[KEYS] = json(document);
-    await expect(verify(token)).rejects.toMatchObject({ code: 'PORTAL_UNAVAILABLE' });
+    await expect(verify(token)).rejects.toMatchObject({ code: 'portal_unavailable' });
   });
 });
 
@@ -134,7 +134,7 @@ describe('what a list holds besides is ignored, as RFC 7517 section 5 says:', ()
 
   it.each([...ODD].map((entry) => [entry]))('a set of %j alone has no key: 401', async (entry) => {
     portal.answers[KEYS] = json({ keys: [entry] });
-    await expect(verify(token)).rejects.toMatchObject({ reason: 'unknown_kid', kid: 'current' });
+    await expect(verify(token)).rejects.toMatchObject({ why: { reason: 'unknown_kid', kid: 'current' } });
   });
 
   it('odd algorithms in discovery beside ours', async () => {
@@ -147,13 +147,13 @@ describe('what a list holds besides is ignored, as RFC 7517 section 5 says:', ()
       id_token_signing_alg_values_supported: [['RS256'], null],
     });
     const fresh = createTokenVerifier({ portalUrl: portal.url });
-    await expect(fresh(token)).rejects.toMatchObject({ reason: 'wrong_algorithm' });
+    await expect(fresh(token)).rejects.toMatchObject({ why: { reason: 'wrong_algorithm' } });
   });
 });
 
 describe('a failure says what could not be had and why', () => {
   const failureOf = (verifyWith: VerifyToken) =>
-    verifyWith(token).catch((error: PortalUnavailable) => error) as Promise<PortalUnavailable>;
+    verifyWith(token).catch((error: HttpProblem) => error) as Promise<HttpProblem>;
 
   it.each<[string, () => void, RegExp]>([
     ['a status', () => (portal.answers[DISCOVERY] = json({}, 502)), /openid-configuration answered 502$/],
@@ -166,14 +166,14 @@ describe('a failure says what could not be had and why', () => {
     ],
   ])('%s', async (_what, spoil, reason) => {
     spoil();
-    expect((await failureOf(verify)).reason).toMatch(reason);
+    expect((await failureOf(verify)).why.reason).toMatch(reason);
   });
 
   it('never with user and password of the URL', async () => {
     const { port } = new URL(portal.url);
     for (const url of [`http://user:se@cret@127.0.0.1:${port}`, 'http://user:secret@127.0.0.1:1']) {
       const error = await failureOf(createTokenVerifier({ portalUrl: url }));
-      expect(error.reason).toMatch(
+      expect(error.why.reason).toMatch(
         /^http:\/\/127\.0\.0\.1:\d+\/\.well-known\/openid-configuration cannot be reached: /,
       );
       expect(error.message).not.toMatch(/user|cret/);

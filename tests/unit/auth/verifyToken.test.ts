@@ -48,7 +48,7 @@ function base64url(text: string): string {
   return Buffer.from(text).toString('base64url');
 }
 
-const refused = { code: 'UNAUTHORIZED' };
+const refused = { code: 'unauthorized' };
 
 describe('a token is accepted when', () => {
   it.each([
@@ -121,14 +121,13 @@ describe('a token is refused when', () => {
   ])('%s', async (_rule, overrides, reason) => {
     await expect(verify(await token(overrides))).rejects.toMatchObject({
       ...refused,
-      reason,
-      kid: 'current',
+      why: { reason, kid: 'current' },
     });
   });
 
   it('another key signed it under a kid that the portal has', async () => {
     const forged = await sign(stranger, claims(portal.url, NOW));
-    await expect(verify(forged)).rejects.toMatchObject({ ...refused, reason: 'wrong_signature' });
+    await expect(verify(forged)).rejects.toMatchObject({ ...refused, why: { reason: 'wrong_signature' } });
   });
 
   it('it brings its own key in the header', async () => {
@@ -147,7 +146,7 @@ describe('a token is refused when', () => {
     const critical = await new SignJWT(claims(portal.url, NOW))
       .setProtectedHeader({ alg: 'RS256', kid: key.kid, crit: ['future'], future: 1 })
       .sign(key.privateKey, options);
-    await expect(verify(critical)).rejects.toMatchObject({ ...refused, reason: 'malformed' });
+    await expect(verify(critical)).rejects.toMatchObject({ ...refused, why: { reason: 'malformed' } });
   });
 
   it('the portal does not list RS256 among its algorithms', async () => {
@@ -164,12 +163,15 @@ describe('a token is refused when', () => {
     ['is broken', { n: 'AAAA' }],
   ])('the key of its kid %s', async (_rule, change) => {
     portal.answers[KEYS] = json({ keys: [{ ...key.publicJwk, ...change }] });
-    await expect(verify(await token())).rejects.toMatchObject({ ...refused, reason: 'unusable_key' });
+    await expect(verify(await token())).rejects.toMatchObject({
+      ...refused,
+      why: { reason: 'unusable_key' },
+    });
   });
 
   it('the key set is empty', async () => {
     portal.answers[KEYS] = json({ keys: [] });
-    await expect(verify(await token())).rejects.toMatchObject({ ...refused, reason: 'unknown_kid' });
+    await expect(verify(await token())).rejects.toMatchObject({ ...refused, why: { reason: 'unknown_kid' } });
   });
 });
 

@@ -31,7 +31,7 @@ afterEach(async () => {
 async function publishAs(pid: number, began: string | undefined): Promise<void> {
   const runtime = { ...NOTHING, apiUrl: 'http://127.0.0.1:3000' };
   const file = path.join(runFolder(dataDir), `${pid}.json`);
-  await writeFile(file, JSON.stringify({ began, parts: ['api'], came: 1, runtime }));
+  await writeFile(file, JSON.stringify({ began, parts: ['api'], registeredAt: 1, runtime }));
 }
 
 test('a process is found by its pid and when it began', async () => {
@@ -55,7 +55,7 @@ test('what is cut off, or of another version, is ignored', async () => {
 test('a process does not find itself, nor a predecessor with its pid', async () => {
   await publishRuntime(dataDir, {
     parts: ['api'],
-    came: 1,
+    registeredAt: 1,
     runtime: { ...NOTHING, apiUrl: 'http://127.0.0.1:3000' },
   });
   expect(await findRuntime(dataDir)).toEqual(NOTHING);

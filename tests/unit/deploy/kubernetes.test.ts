@@ -2,7 +2,16 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { PARTS } from '../../../src/cli/parts';
-import { ADMIN_PORT, LIVENESS, partOf, PORTS, read, READINESS, ROOT, VARIABLES } from './support/sources';
+import {
+  ADMIN_PORT,
+  LIVENESS,
+  partOf,
+  PORTS,
+  read,
+  READINESS,
+  ROOT,
+  KNOWN_VARIABLES,
+} from './support/sources';
 import {
   faultsOf,
   kustomizationOf,
@@ -131,11 +140,11 @@ describe('deploy/kubernetes', () => {
           capabilities: { drop: ['ALL'] },
         });
         expect(resources).toMatchObject({ requests: expect.anything(), limits: expect.anything() });
-        for (const { name } of env) expect(VARIABLES).toContain(name);
+        for (const { name } of env) expect(KNOWN_VARIABLES).toContain(name);
       }
     }
     for (const name of of('ConfigMap').flatMap(({ data = {} }) => Object.keys(data))) {
-      expect(VARIABLES).toContain(name);
+      expect(KNOWN_VARIABLES).toContain(name);
     }
   });
 

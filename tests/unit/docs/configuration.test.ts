@@ -1,13 +1,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
+import { VARIABLES } from '../../../src/config/config';
 
 const read = (file: string) => readFileSync(path.join(__dirname, '../../..', file), 'utf8');
-
-/** The variables of the schema, which are the only lines of this form. */
-const VARIABLES = [...read('src/config/config.ts').matchAll(/^ {2}([A-Z_]+): /gm)].map(
-  ([, name = '']) => name,
-);
 
 test('docs/configuration.md lists every variable of the schema, and no other', () => {
   const rows = [...read('docs/configuration.md').matchAll(/^\| `([A-Z_]+)`/gm)].map(([, name = '']) => name);

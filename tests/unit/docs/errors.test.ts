@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { TOKEN_REFUSALS } from '../../../src/api/auth/errors';
+import { TOKEN_REFUSALS } from '../../../src/api/auth/refusal';
+import { PROBLEMS } from '../../../src/api/problems';
 import { judge } from '../../../src/cdot/verdict';
 import { SQLSTATE_CLASSES } from '../../../src/db/sqlState';
 import { FAILURE } from '../../../src/domain/answer';
@@ -15,7 +16,11 @@ describe('docs/errors.md and the sources list the same', () => {
       code,
       statuses.split(', ').sort(),
     ]);
-    expect(Object.fromEntries(documented)).toEqual(answersOfTheApi());
+    const catalogue = Object.entries(PROBLEMS).map(([code, { statuses }]) => [
+      code,
+      statuses.map(String).sort(),
+    ]);
+    expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(catalogue));
   });
 
   test('failures in Temporal', () => {
@@ -60,33 +65,6 @@ describe('docs/errors.md and the sources list the same', () => {
 
 const ANSWER = { kind: 'answer', retryAfter: null, workflowId: null, runId: null, runUrl: null } as const;
 
-/** Every `code` with its statuses, from the places that make answers. */
-function answersOfTheApi(): Record<string, string[]> {
-  const statuses: Record<string, Set<string>> = {};
-  for (const file of files('src/api')) {
-    // The one place that is handed its code.
-    const text = source(file).replace(/export function unavailable[\s\S]*?\n\}/, '');
-    const made = [...text.matchAll(/new HttpProblem\(([^,]*),\s*'(\w+)'/g)];
-    const unavailable = [...text.matchAll(/\bunavailable\('(\w+)',/g)];
-    // Nothing is written in a way that would escape this test.
-    expect({ file, count: [...text.matchAll(/new HttpProblem\(/g)].length }).toEqual({
-      file,
-      count: made.length,
-    });
-    expect({ file, count: [...text.matchAll(/\bunavailable\(/g)].length }).toEqual({
-      file,
-      count: unavailable.length,
-    });
-    for (const [, status = '', code = ''] of made) {
-      // A status that is not written out is the one of an InvalidRequest.
-      const known = /^\d+$/.test(status) ? [status] : ['400', '404'];
-      statuses[code] = new Set([...(statuses[code] ?? []), ...known]);
-    }
-    for (const [, code = ''] of unavailable) statuses[code] = new Set(['503']);
-  }
-  return Object.fromEntries(Object.entries(statuses).map(([code, set]) => [code, [...set].sort()]));
-}
-
 /** The values of `readonly code` in all classes, and the codes of local servers, which are a type of their own. */
 function codesOfClasses(): string[] {
   const ofClasses = files('src').flatMap((file) => {
@@ -96,7 +74,7 @@ function codesOfClasses(): string[] {
     return [...constants, ...unions];
   });
   const localServers = matches(source('src/local/errors.ts'), /^ {2}\| '(\w+)'/gm);
-  expect(localServers).toContain('TEMPORAL_START_FAILED');
+  expect(localServers).toContain('temporal_start_failed');
   return [...ofClasses, ...localServers];
 }
 

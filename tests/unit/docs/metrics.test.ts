@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
-import { observeCiResets } from '../../../src/metrics/ciResets';
+import {
+  observeCiResets,
+  observeOutbox,
+  observeQueue,
+  observeRuns,
+  observeSigningKey,
+} from '../../../src/metrics/observed';
 import { createMetrics } from '../../../src/metrics/metrics';
-import { observeOutbox } from '../../../src/metrics/outbox';
-import { observeQueue } from '../../../src/metrics/queue';
-import { observeRuns } from '../../../src/metrics/runs';
-import { observeSigningKey } from '../../../src/metrics/signingKey';
 
 test('docs/metrics.md and the registry list the same metrics, types and labels', async () => {
   const metrics = createMetrics();

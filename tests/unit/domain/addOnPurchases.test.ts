@@ -82,12 +82,6 @@ describe('create (rule 5)', () => {
     });
   });
 
-  test('a whole float is an integer', () => {
-    expect(updates(planFor({ duo_core: [{ ...FULL, quantity: 5.0 }] }))['new']).toMatchObject({
-      quantity: 5,
-    });
-  });
-
   test('a missing add-on is created with a description, before the purchase that needs its id (rule 10)', () => {
     const plan = planAddOns({ duo_core: [FULL] }, addOnState([], { addOnIds: new Map() }));
     expect(plan.writes).toMatchObject([

@@ -4,9 +4,13 @@ import { once } from 'node:events';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild, type Child } from '../../../src/local/childProcess';
-import { stopOrphan, writePidFile } from '../../../src/local/pidFile';
-import type { StopSignals } from '../../../src/local/stopSignals';
+import {
+  type Child,
+  startChild,
+  stopOrphan,
+  type StopSignals,
+  writePidFile,
+} from '../../../src/local/childProcess';
 import { Cleanup, hasEnded, isRunning } from './support';
 
 const SIGNALS: StopSignals = [{ signal: 'SIGTERM', graceMs: 100 }];
@@ -106,8 +110,15 @@ describe('stopOrphan', () => {
     await expect(access(pidFile)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it.each(['', 'nonsense', '-1 -1\n', '{"pid":1}'])('ignores a pid file that says %j', async (text) => {
-    await writeFile(pidFile, text);
-    await stopOrphan(pidFile, SIGNALS);
-  });
+  it.each(['', 'nonsense', '-1 -1\n', '{"pid":PID}', '{"pid":PID,"ownerPid":1}', '{"pid":PID,"began":""}'])(
+    'ignores a pid file that says %j',
+    async (form) => {
+      const pid = await startStranger('sleep', '60');
+      const text = form.replace('PID', String(pid));
+      await writeFile(pidFile, text);
+      await stopOrphan(pidFile, SIGNALS);
+      expect(isRunning(pid)).toBe(true);
+      expect(await readFile(pidFile, 'utf8')).toBe(text);
+    },
+  );
 });

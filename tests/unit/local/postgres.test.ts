@@ -4,7 +4,7 @@ import { chmod, cp, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs
 import path from 'node:path';
 import { Client } from 'pg';
 import { startPostgres, type LocalPostgres, type PostgresOptions } from '../../../src/local/postgres';
-import { postgresUser } from '../../../src/local/postgresUser';
+import { postgresUser } from '../../../src/local/postgresProgram';
 import { CHECKOUT, Cleanup, hasEnded, isRunning, startInKilledProcess } from './support';
 
 const cleanup = new Cleanup();
@@ -171,7 +171,7 @@ describe('startPostgres', () => {
     const other = await start({ dataDir });
     await rm(path.join(dataDir, 'pg.pid')); // so that it is not known to be ours
     await expect(start({ dataDir })).rejects.toMatchObject({
-      code: 'POSTGRES_START_FAILED',
+      code: 'postgres_start_failed',
       message: expect.stringMatching(/lock file "postmaster.pid" already exists/),
     });
     expect(await query(other.url('postgres'), 'SELECT 1')).toEqual([1]);
@@ -180,19 +180,19 @@ describe('startPostgres', () => {
   it('refuses data that a live process uses', async () => {
     const dataDir = await cleanup.directory();
     await start({ dataDir });
-    await expect(start({ dataDir })).rejects.toMatchObject({ code: 'LOCAL_DATA_IN_USE' });
+    await expect(start({ dataDir })).rejects.toMatchObject({ code: 'local_data_in_use' });
   });
 
   it('says that the password file is missing', async () => {
     const dataDir = await cleanup.directory();
     await mkdir(path.join(dataDir, 'pg'));
-    await expect(start({ dataDir })).rejects.toMatchObject({ code: 'POSTGRES_PASSWORD_MISSING' });
+    await expect(start({ dataDir })).rejects.toMatchObject({ code: 'postgres_password_missing' });
   });
 
   it('quotes PostgreSQL when it does not start', async () => {
     const dataDir = await cleanup.directory();
     await expect(start({ dataDir, settings: { wal_level: 'nonsense' } })).rejects.toMatchObject({
-      code: 'POSTGRES_START_FAILED',
+      code: 'postgres_start_failed',
       message: expect.stringMatching(/wal_level/),
     });
   });

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { access, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { commandOutput } from '../../../src/local/commandOutput';
+import { commandOutput } from '../../../src/local/watchedProcess';
 import {
   startTemporalServer,
   type LocalTemporalServer,
@@ -118,7 +118,7 @@ exec '${cli}' "$@"
   it('refuses a file that a live server uses', async () => {
     const dbFile = path.join(await cleanup.directory(), 'temporal.db');
     await start({ dbFile });
-    await expect(start({ dbFile })).rejects.toMatchObject({ code: 'LOCAL_DATA_IN_USE' });
+    await expect(start({ dbFile })).rejects.toMatchObject({ code: 'local_data_in_use' });
   });
 
   it('says when the server is killed', async () => {
@@ -136,7 +136,7 @@ exec '${cli}' "$@"
     const dbFile = path.join(await cleanup.directory(), 'temporal.db');
     await writeFile(dbFile, 'this is no database');
     await expect(start({ dbFile })).rejects.toMatchObject({
-      code: 'TEMPORAL_START_FAILED',
+      code: 'temporal_start_failed',
       message: expect.stringMatching(/not a database/),
     });
   });

@@ -1,7 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { createMetrics } from '../../../src/metrics/metrics';
-import { observeQueue } from '../../../src/metrics/queue';
-import { observeRuns } from '../../../src/metrics/runs';
+import { observeQueue, observeRuns } from '../../../src/metrics/observed';
 
 test('the queue is looked at once for each reading, and has no series while its database is away', async () => {
   const metrics = createMetrics();

@@ -55,7 +55,7 @@ export async function startOwnService(
       ['--only', 'api,worker'],
     );
   let service = await start(variables);
-  const client = await ServiceClient.for({
+  const client = ServiceClient.for({
     apiUrl: service.apiUrl,
     databaseUrl,
     dataDir,

@@ -29,7 +29,7 @@ export async function startApi(name: string, waitMs: number): Promise<Api> {
     PROVISION_WAIT_MS: String(waitMs),
   };
   const service: ServiceProcess = await startServiceProcess(env, ['--only', 'api']);
-  const client = await ServiceClient.for({ ...compensate, dataDir, apiUrl: service.apiUrl });
+  const client = ServiceClient.for({ ...compensate, dataDir, apiUrl: service.apiUrl });
   const stop = async () => {
     await client.close();
     await service.stop();

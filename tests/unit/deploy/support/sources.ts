@@ -2,22 +2,19 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from '@jest/globals';
 import { PARTS } from '../../../../src/cli/parts';
-import { loadConfig } from '../../../../src/config/config';
+import { loadConfig, VARIABLES } from '../../../../src/config/config';
 
 export const ROOT = path.join(__dirname, '../../../..');
 
 export const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
 
 /** The variables that the service knows. */
-export const VARIABLES = [
-  ...[...read('src/config/config.ts').matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name = '']) => name),
-  'TEMPORAL_API_KEY',
-];
+export const KNOWN_VARIABLES = [...VARIABLES, 'TEMPORAL_API_KEY'];
 
-const { port, workerPort, customersDot } = loadConfig({});
+const { port, workerPort, customersDotPort } = loadConfig({});
 
 /** Where each part serves, unless it is told otherwise. */
-export const PORTS: Record<string, number> = { api: port, worker: workerPort, cdot: customersDot.port };
+export const PORTS: Record<string, number> = { api: port, worker: workerPort, cdot: customersDotPort };
 
 /** The port of the API's side of operations in all samples. */
 export const ADMIN_PORT = 3003;

