@@ -37,7 +37,7 @@ export interface RunningCustomersDot {
 /** Brings the database up to date and starts the background worker (contract 6). */
 export async function startCustomersDot(options: CustomersDotOptions): Promise<RunningCustomersDot> {
   const { databaseUrl, log, onProgress, metrics, keys, api, concurrency, timeoutMs } = options;
-  await migrateCustomersDot(databaseUrl, log, onProgress);
+  await migrateCustomersDot(databaseUrl, onProgress);
   const pool = createPool({
     url: databaseUrl,
     applicationName: 'provisioner cdot',

@@ -1,4 +1,3 @@
-import { pino } from 'pino';
 import type { Pool } from 'pg';
 import { migrateCustomersDot } from '../cdot/migrate';
 import { ConfigError, type Config } from '../config/config';
@@ -24,11 +23,7 @@ export async function withCustomersDotDatabase<T>(
       'CUSTOMERS_DOT_DATABASE_URL is not set and no service runs here: set it, or run "npm start" first',
     );
   }
-  const silent = pino({ level: 'silent' });
-  await orExplain(
-    migrateCustomersDot(url, silent, terminal.progress),
-    'CUSTOMERS_DOT_DATABASE_URL cannot be used',
-  );
+  await orExplain(migrateCustomersDot(url, terminal.progress), 'CUSTOMERS_DOT_DATABASE_URL cannot be used');
   const pool = createPool({ url, applicationName: 'provisioner', max: 2, onError: () => undefined });
   try {
     return await work(pool);

@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { Command } from 'commander';
-import { pino } from 'pino';
 import { migrateCustomersDot } from '../cdot/migrate';
 import { ResyncRefused } from '../cdot/syncs';
 import { ConfigError, loadConfig } from '../config/config';
@@ -109,7 +108,7 @@ program
       applied.length === 0 ? 'Up to date.' : `Applied ${applied.join(', ')}.`;
     if (url !== null) console.log(report(await migrateProvisioning(url, console.error)));
     if (customersDotUrl !== null) {
-      const applied = await migrateCustomersDot(customersDotUrl, pino({ level: 'silent' }), console.error);
+      const applied = await migrateCustomersDot(customersDotUrl, console.error);
       console.log(`CustomersDot's database: ${report(applied)}`);
     }
   });
