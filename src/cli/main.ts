@@ -18,6 +18,7 @@ import { exit, hasNoReader } from './ending';
 import { keysCommand } from './keysCommand';
 import { namespacesCommand } from './namespacesCommand';
 import { PARTS } from './parts';
+import { pruneCommand } from './pruneCommand';
 import { findRuntime } from './runtimeFile';
 import { parseParts, start } from './start';
 import { StartError } from './startError';
@@ -54,6 +55,7 @@ Environment:
   PROVISION_API_URL           where CustomersDot's side posts to; unset: the API on the same DATA_DIR
   SHUTDOWN_DELAY_MS           how long an API that is to stop still takes requests, not being ready (0)
   AUDIT_USER, AUDIT_PASSWORD  who may read the audit pages; unset: not served, but on the embedded database made once
+  KEEP_FOR                    how long "provisioner prune" keeps what is done (400d)
   DATA_DIR                    data of the embedded servers, signing keys (.data)
   LOG_LEVEL                   trace, debug, info, warn, error, fatal or silent (info)
   LOG_FORMAT                  json or pretty; unset: pretty on a terminal, else json
@@ -130,6 +132,7 @@ program
 program.addCommand(checkCommand(environment));
 program.addCommand(keysCommand(environment));
 program.addCommand(namespacesCommand(environment));
+program.addCommand(pruneCommand(environment));
 for (const command of syncCommands(environment)) program.addCommand(command);
 
 // Whoever reads may stop early, as "| head" does. A service has servers to stop first, and does that itself.

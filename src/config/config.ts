@@ -4,7 +4,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { z } from 'zod';
 import type { FailurePolicy } from '../domain/sync';
-import { anyPort, hostAndPort, httpUrl, number, oneOf, port, url, wholeNumber } from './fields';
+import { anyPort, days, hostAndPort, httpUrl, number, oneOf, port, url, wholeNumber } from './fields';
 
 /** Everything that the environment decides. */
 export interface Config {
@@ -39,6 +39,8 @@ export interface Config {
   waitMs: number;
   /** Who may read the audit pages; null: nobody, or on the embedded database a user that is made once. */
   audit: { user: string; password: string } | null;
+  /** How many days `provisioner prune` keeps what is done. */
+  keepForDays: number;
   /** Absolute path. */
   dataDir: string;
   /** Absolute path of the folder where a fetched `temporal` CLI is kept. */
@@ -97,6 +99,7 @@ const schema = z.object({
     .refine((value) => !value.includes(':'), { error: 'must not contain a colon' })
     .optional(),
   AUDIT_PASSWORD: z.string().optional(),
+  KEEP_FOR: days('400d'),
   DATA_DIR: z.string().optional(),
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -140,6 +143,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     failurePolicy: values.PROVISION_FAILURE_POLICY,
     waitMs: values.PROVISION_WAIT_MS,
     audit: auditConfig(values.AUDIT_USER, values.AUDIT_PASSWORD),
+    keepForDays: values.KEEP_FOR,
     dataDir: values.DATA_DIR === undefined ? defaultDataDir() : path.resolve(values.DATA_DIR),
     cacheDir: path.resolve(
       env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'),

@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { testEnvironment } from '../../support/environment';
 import { eventually } from '../../support/eventually';
-import { MAIN, newDirectory, provisioner, type Ended } from '../cli/support';
+import { provisioner } from '../cli/support';
+import { startCommand } from '../operations/support/startCommand';
 
 const { adminUrl, template } = testEnvironment();
 
@@ -23,22 +22,6 @@ afterAll(async () => {
 async function createDatabase(name: string): Promise<string> {
   await (await connect(adminUrl)).query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
   return adminUrl.replace(/\/postgres$/, `/${name}`);
-}
-
-interface Migration {
-  ended: Promise<Ended>;
-  /** What it has said so far. */
-  said: () => string;
-}
-
-async function startMigration(env: Record<string, string>): Promise<Migration> {
-  const DATA_DIR = await newDirectory('migrations');
-  const child = spawn(process.execPath, [MAIN, 'migrate'], { env: { DATA_DIR, ...env } });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (data: Buffer) => (out += data.toString()));
-  child.stderr.on('data', (data: Buffer) => (err += data.toString()));
-  const ended = once(child, 'close').then(() => ({ code: child.exitCode, out, err }));
-  return { ended, said: () => err };
 }
 
 /** What a step does; it waits for locks as long as a session of the service. */
@@ -96,7 +79,7 @@ describe('migrations of a ledger in use', () => {
     await takeBackTo('0002_run_started_at');
     const old = await connect(url);
     await old.query(`BEGIN; ${WRITE}`);
-    const migration = await startMigration({ GITLAB_DATABASE_URL: url });
+    const migration = await startCommand(['migrate'], { GITLAB_DATABASE_URL: url });
     const isBuilding = async () =>
       (await admin.query(`SELECT FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%'`)).rowCount;
     await eventually(async () => (await isBuilding()) === 1, 'the index waits for the old transaction');
@@ -116,7 +99,7 @@ describe('migrations of a ledger in use', () => {
       AND pid <> pg_backend_pid()`;
     const waiting = async () => (await admin.query(tries)).rowCount;
     const { written, failed } = await whileWriting(url, async () => {
-      const migration = await startMigration({ GITLAB_DATABASE_URL: url });
+      const migration = await startCommand(['migrate'], { GITLAB_DATABASE_URL: url });
       for (const count of [1, 2, 3]) {
         await eventually(async () => (await waiting()) === 1, `try ${count} waits`);
         await eventually(async () => (await waiting()) === 0, `try ${count} is given up`);
@@ -161,8 +144,8 @@ describe("migrations of CustomersDot's job queue", () => {
   test('take turns with those of other processes, as its own tables’ do', async () => {
     await admin.query('DROP SCHEMA graphile_worker CASCADE');
     await admin.query('SELECT pg_advisory_lock(5072911)');
-    const migration = await startMigration({ CUSTOMERS_DOT_DATABASE_URL: url });
-    await eventually(async () => migration.said() !== '', 'it says that it waits');
+    const migration = await startCommand(['migrate'], { CUSTOMERS_DOT_DATABASE_URL: url });
+    await eventually(async () => migration.err() !== '', 'it says that it waits');
     expect((await admin.query(`SELECT to_regnamespace('graphile_worker') AS schema`)).rows).toEqual([
       { schema: null },
     ]);
@@ -175,9 +158,9 @@ describe("migrations of CustomersDot's job queue", () => {
     await admin.query('DELETE FROM graphile_worker.migrations WHERE id = 19');
     const reader = await connect(url);
     await reader.query('BEGIN; LOCK TABLE graphile_worker.migrations IN SHARE MODE');
-    const migration = await startMigration({ CUSTOMERS_DOT_DATABASE_URL: url });
-    await eventually(async () => migration.said() !== '', 'it says that it waits');
-    expect(migration.said()).toBe(
+    const migration = await startCommand(['migrate'], { CUSTOMERS_DOT_DATABASE_URL: url });
+    await eventually(async () => migration.err() !== '', 'it says that it waits');
+    expect(migration.err()).toBe(
       "the migration of the job queue's schema waits for a lock, a second at a time\n",
     );
     await reader.query('COMMIT');
