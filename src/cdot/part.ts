@@ -1,12 +1,16 @@
 import type { Logger } from 'pino';
 import { createPool } from '../db/pool';
+import { namesOf } from '../db/prune';
+import { tableSizes } from '../db/tableSizes';
 import type { SigningKeys } from '../issuer/keys';
 import { signToken } from '../issuer/token';
 import type { Metrics } from '../metrics/metrics';
 import { observeQueue } from '../metrics/queue';
+import { observeTableSizes } from '../metrics/tableSizes';
 import { deliver } from './deliver';
 import { migrateCustomersDot } from './migrate';
 import type { ApiAddress } from './post';
+import { PRUNABLE } from './prunable';
 import { queueState } from './queueState';
 import { startQueueWorker } from './queueWorker';
 
@@ -46,6 +50,7 @@ export async function startCustomersDot(options: CustomersDotOptions): Promise<R
   });
   metrics.pools.set('customers_dot', pool);
   observeQueue(metrics, () => queueState(pool));
+  observeTableSizes(metrics, 'provisioner_customers_dot', () => tableSizes(pool, namesOf(PRUNABLE)));
   const delivering = {
     pool,
     log,

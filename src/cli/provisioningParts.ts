@@ -7,11 +7,15 @@ import type { Config } from '../config/config';
 import type { Usage } from '../db/gitlabCheck';
 import { SchemaCache } from '../db/gitlabSchema';
 import { createPool } from '../db/pool';
+import { PRUNABLE } from '../db/prunable';
+import { namesOf } from '../db/prune';
+import { tableSizes } from '../db/tableSizes';
 import { unreleasedFollowUps } from '../db/unreleased';
 import { openSigningKeys } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
 import { observeOutbox } from '../metrics/outbox';
 import { observeRuns } from '../metrics/runs';
+import { observeTableSizes } from '../metrics/tableSizes';
 import { TemporalConnection } from '../temporal/connection';
 import { EarlyAnswers } from '../temporal/earlyAnswers';
 import { runUrl } from '../temporal/links';
@@ -68,6 +72,7 @@ export async function startProvisioning(
   const auditReader = parts.includes('api') ? await openAuditReader(config) : null;
   const schemaCheck = await openSchemaCheck(pool, usageOf(config, parts, auditReader), log);
   observeOutbox(metrics, () => unreleasedFollowUps(pool));
+  observeTableSizes(metrics, 'provisioner', () => tableSizes(pool, namesOf(PRUNABLE)));
 
   await installMeasuredRuntime(log, metrics);
   const interceptors = tracing?.client ?? null;

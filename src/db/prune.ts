@@ -16,6 +16,9 @@ export interface PrunableTable {
   isUnchanged?: string;
 }
 
+/** What the tables are called. */
+export const namesOf = (tables: PrunableTable[]): string[] => tables.map(({ name }) => name);
+
 export interface PruneOptions {
   /** Rows that were created since stay: an interval of PostgreSQL before now, e.g. `400 days`. */
   keepFor: string;

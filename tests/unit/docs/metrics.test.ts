@@ -7,6 +7,7 @@ import { observeOutbox } from '../../../src/metrics/outbox';
 import { observeQueue } from '../../../src/metrics/queue';
 import { observeRuns } from '../../../src/metrics/runs';
 import { observeSigningKey } from '../../../src/metrics/signingKey';
+import { observeTableSizes } from '../../../src/metrics/tableSizes';
 
 test('docs/metrics.md and the registry list the same metrics, types and labels', async () => {
   const metrics = createMetrics();
@@ -16,6 +17,8 @@ test('docs/metrics.md and the registry list the same metrics, types and labels',
   observeCiResets(metrics, away);
   observeOutbox(metrics, away);
   observeSigningKey(metrics, away);
+  observeTableSizes(metrics, 'provisioner', away);
+  observeTableSizes(metrics, 'provisioner_customers_dot', away);
   const registered = (await metrics.registry.getMetricsAsJSON())
     .filter(({ name }) => !/^(process|nodejs)_/.test(name))
     .map(({ name, type }) => {
