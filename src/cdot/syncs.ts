@@ -39,15 +39,21 @@ export class ResyncRefused extends Error {
  * Records what a namespace is entitled to and puts its delivery into the queue, in one transaction (contract 6).
  * A new row only when the attributes differ from the namespace's last ones. A new sync is tried at once, whatever an
  * older one waits for; the backoff of one that is sent again goes on.
+ * @param above an id that the API has seen: a row that is not above it does not count as the last one
  * @throws AttributesRefused
  */
-export async function recordSync(pool: Pool, namespaceId: string, attrs: Attributes): Promise<Recorded> {
+export async function recordSync(
+  pool: Pool,
+  namespaceId: string,
+  attrs: Attributes,
+  above = 0,
+): Promise<Recorded> {
   checkAttributes(attrs);
   const digest = attributesDigest(attrs);
   return withTransaction(pool, async (tx) => {
     await lockNamespace(tx, namespaceId);
     const latest = await latestRow(tx, namespaceId);
-    const isNew = latest?.attrs_sha256 !== digest;
+    const isNew = latest?.attrs_sha256 !== digest || Number(latest.id) <= above;
     const row = isNew ? await insertRow(tx, namespaceId, digest, attrs) : await touchRow(tx, latest.id);
     await enqueue(tx, { namespace_id: namespaceId, sync_id: null }, { keepTime: !isNew });
     return { sync: toSync(row), isNew };

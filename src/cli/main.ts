@@ -19,6 +19,8 @@ import { keysCommand } from './keysCommand';
 import { namespacesCommand } from './namespacesCommand';
 import { PARTS } from './parts';
 import { pruneCommand } from './pruneCommand';
+import { ReconcileRefused } from './reconcile';
+import { reconcileCommand } from './reconcileCommand';
 import { findRuntime } from './runtimeFile';
 import { parseParts, start } from './start';
 import { StartError } from './startError';
@@ -133,6 +135,7 @@ program.addCommand(checkCommand(environment));
 program.addCommand(keysCommand(environment));
 program.addCommand(namespacesCommand(environment));
 program.addCommand(pruneCommand(environment));
+program.addCommand(reconcileCommand(environment));
 for (const command of syncCommands(environment)) program.addCommand(command);
 
 // Whoever reads may stop early, as "| head" does. A service has servers to stop first, and does that itself.
@@ -149,6 +152,7 @@ program.parseAsync().catch((error: unknown) => {
     SigningKeysDamaged,
     RotationRefused,
     ResyncRefused,
+    ReconcileRefused,
   ].some((kind) => error instanceof kind);
   const text = isExpected || isOfTheSystem ? (error as Error).message : describeUnexpected(error);
   for (const line of text.split('\n')) console.error(`provisioner: ${line}`);

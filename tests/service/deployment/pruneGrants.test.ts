@@ -28,14 +28,14 @@ const OLD_SYNCS = `
 
 test.each([
   {
-    ...{ role: 'provisioner_pruner', variable: 'GITLAB_DATABASE_URL', rows: OLD_RUNS },
+    ...{ role: 'provisioner_pruner', variable: 'GITLAB_DATABASE_URL' as const, rows: OLD_RUNS },
     ...{ gone: ['2 rows', '1 rows'], refused: 'UPDATE provisioning.ledger SET result = NULL' },
   },
   {
-    ...{ role: 'provisioner_customers_dot_pruner', variable: 'CUSTOMERS_DOT_DATABASE_URL', rows: OLD_SYNCS },
-    ...{ gone: ['1 rows', '1 rows'], refused: 'SELECT attrs FROM gitlab_namespaces_syncs' },
+    ...{ role: 'provisioner_customers_dot_pruner', variable: 'CUSTOMERS_DOT_DATABASE_URL' as const },
+    ...{ rows: OLD_SYNCS, gone: ['1 rows', '1 rows'], refused: 'SELECT attrs FROM gitlab_namespaces_syncs' },
   },
-] as const)(
+])(
   '$role prunes, and needs every one of its grants',
   async ({ role, variable, rows, gone, refused }) => {
     const url = await createDatabase(testEnvironment().adminUrl, role);
