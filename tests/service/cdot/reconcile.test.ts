@@ -151,6 +151,20 @@ describe('provisioner reconcile', () => {
     expect(await reconcile()).toEqual(AGREED);
   }, 120_000);
 
+  test('a sync whose run had not ended in the restored database is sent again', async () => {
+    const id = await client.createNamespace();
+    const [syncId] = await send(id, 1);
+    await client.rows(`DELETE FROM provisioning.ledger WHERE namespace_id = $1 AND step = 'recordOutcome'`, [
+      id,
+    ]);
+    const { out } = await reconcile();
+    expect(out).toBe(
+      `namespace ${id}: sync ${syncId} is completed, GitLab has seen ${syncId}; it is sent again\n`,
+    );
+    expect(await ended(id)).toBe('completed');
+    expect(await reconcile()).toEqual(AGREED);
+  });
+
   test('says so when nobody knows any more what GitLab has seen; exit code 1', async () => {
     const id = await client.createNamespace();
     await client.rows(`INSERT INTO provisioning.fences VALUES ($1, 7, 'w', 'r', 'c', now())`, [id]);
