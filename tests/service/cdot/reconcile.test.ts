@@ -5,6 +5,7 @@ import type { ServiceClient } from '../../support/client';
 import { testEnvironment } from '../../support/environment';
 import { eventually } from '../../support/eventually';
 import type { ServiceProcess } from '../../support/serviceProcess';
+import { TemporalProbe } from '../../support/temporal';
 import { startOwnService, type OwnService } from '../sections/support/ownService';
 import { attrs, CustomersDot } from './support/cdot';
 
@@ -13,6 +14,7 @@ const [GITLAB, CUSTOMERS_DOT] = ['reconciled', 'reconciled_cdot'] as const;
 let admin: Client;
 let gitlab: OwnService;
 let client: ServiceClient;
+let temporal: TemporalProbe;
 let cdot: CustomersDot;
 let sender: ServiceProcess;
 beforeAll(async () => {
@@ -22,6 +24,7 @@ beforeAll(async () => {
   gitlab = await startOwnService(GITLAB);
   client = gitlab.client;
   client.db.on('error', () => undefined);
+  temporal = await TemporalProbe.in(client.service.temporalNamespace);
   const { adminUrl } = testEnvironment();
   await admin.query(`CREATE DATABASE ${CUSTOMERS_DOT}`);
   const url = adminUrl.replace(/\/postgres$/, `/${CUSTOMERS_DOT}`);
@@ -30,6 +33,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   await cdot?.close();
+  await temporal?.close();
   await gitlab?.stop();
   await admin?.end();
 });
@@ -51,7 +55,9 @@ async function withoutCustomersDot(work: () => Promise<void>): Promise<void> {
   sender = await cdot.start({});
 }
 
-async function withoutGitlab(work: () => Promise<void>): Promise<void> {
+async function withoutGitlab(ids: string[], work: () => Promise<void>): Promise<void> {
+  // A run that is still open would go on in the restored database, by itself.
+  await Promise.all(ids.map((id) => temporal.ended(id)));
   await gitlab.kill();
   await work();
   await gitlab.start();
@@ -133,12 +139,12 @@ describe('provisioner reconcile', () => {
       [1, 2, 3, 4].map(() => client.createNamespace()),
     )) as [string, string, string, string];
     for (const id of [behind, refused, untouched]) await send(id, 1);
-    await withoutGitlab(() => copy(GITLAB, 'reconciled_backup'));
+    await withoutGitlab([behind, refused, untouched], () => copy(GITLAB, 'reconciled_backup'));
     await send(behind, 2);
     await cdot.record(refused, { base_product: { seats: null } });
     expect(await ended(refused)).toBe('partially_failed');
     await send(fresh, 3);
-    await withoutGitlab(() => copy('reconciled_backup', GITLAB));
+    await withoutGitlab([behind, refused, fresh], () => copy('reconciled_backup', GITLAB));
     expect([await seatsOf(behind), await seatsOf(fresh)]).toEqual([1, NaN]);
     const attempts = (await cdot.attempts(untouched)).length;
 

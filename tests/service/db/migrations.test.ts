@@ -72,8 +72,8 @@ describe('migrations of a ledger in use', () => {
     await admin.query('DELETE FROM provisioning.migrations WHERE name > $1', [name]);
   }
 
-  const invalidIndexes = async (): Promise<unknown[]> =>
-    (await admin.query('SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid')).rows;
+  const invalidIndexes = async () =>
+    (await admin.query<object>('SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid')).rows;
 
   test('an index waits for an old transaction without blocking a single writer', async () => {
     await takeBackTo('0002_run_started_at');
