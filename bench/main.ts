@@ -6,6 +6,7 @@ import { ledger, ledgerTable } from './ledger';
 import { memory, memoryTable } from './memory';
 import { plot } from './plot';
 import { profile } from './profile';
+import { prune, pruneTableOf } from './prune';
 import { report } from './report';
 import { sideBySide } from './sideBySide';
 import { BACKENDS, isOnPostgresPossible } from './temporalServers';
@@ -21,6 +22,8 @@ const { values } = parseArgs({
     memory: { type: 'boolean', default: false },
     syncs: { type: 'string', default: '50000' },
     ledger: { type: 'boolean', default: false },
+    prune: { type: 'boolean', default: false },
+    rows: { type: 'string', default: '10000000' },
     profile: { type: 'boolean', default: false },
   },
 });
@@ -39,6 +42,11 @@ async function main() {
     const samples = await ledger(seconds);
     await write('ledger.json', json(samples));
     return console.log(ledgerTable(samples));
+  }
+  if (values.prune) {
+    const samples = await prune(wholeNumber('rows'));
+    await write('prune.json', json(samples));
+    return console.log(pruneTableOf(samples));
   }
   const closed = (values.quick ? [1, 16] : [1, 4, 16, 64]).map((callers) => ({ callers }));
   const open = (values.quick ? [] : [10, 40]).map((perSecond) => ({ perSecond }));
@@ -70,7 +78,7 @@ function oneOf<Name extends string>(names: readonly Name[], asked: string): Name
   return found;
 }
 
-function wholeNumber(option: 'rounds' | 'seconds' | 'syncs'): number {
+function wholeNumber(option: 'rounds' | 'seconds' | 'syncs' | 'rows'): number {
   if (!/^[1-9]\d*$/.test(values[option])) throw new Error(`--${option} takes a whole number from 1 on`);
   return Number(values[option]);
 }

@@ -1,14 +1,18 @@
 -- What CustomersDot's side may do in CustomersDot's database. Run it as the owner of the tables after every
--- `provisioner migrate`; running it again changes nothing. The role cannot log in: put a login of your own into it.
+-- `provisioner migrate`; running it again changes nothing. The roles cannot log in: put logins of your own into them.
 
 -- PostgreSQL 14 and older let everybody create functions in there, which statements of others might then call.
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 
 DO $$
+DECLARE
+  name text;
 BEGIN
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'provisioner_customers_dot') THEN
-    CREATE ROLE provisioner_customers_dot NOLOGIN;
-  END IF;
+  FOREACH name IN ARRAY ARRAY['provisioner_customers_dot', 'provisioner_customers_dot_pruner'] LOOP
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+      EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+    END IF;
+  END LOOP;
 END $$;
 
 GRANT SELECT ON gitlab_namespaces_sync_migrations TO provisioner_customers_dot;
@@ -38,3 +42,11 @@ BEGIN
     EXECUTE format('CREATE POLICY provisioner ON %s TO provisioner_customers_dot USING (true)', queue_table);
   END LOOP;
 END $$;
+
+-- `provisioner prune`: it alone deletes syncs and attempts.
+GRANT USAGE ON SCHEMA graphile_worker TO provisioner_customers_dot_pruner;
+GRANT SELECT (key) ON graphile_worker.jobs TO provisioner_customers_dot_pruner;
+GRANT SELECT (id, created_at, updated_at, namespace_id), DELETE ON gitlab_namespaces_syncs
+  TO provisioner_customers_dot_pruner;
+GRANT SELECT (id, created_at, namespaces_sync_id, namespace_id, state), DELETE ON gitlab_namespaces_sync_attempts
+  TO provisioner_customers_dot_pruner;

@@ -10,7 +10,7 @@ DO $$
 DECLARE
   name text;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['provisioner_reader', 'provisioner_auditor', 'provisioner_worker'] LOOP
+  FOREACH name IN ARRAY ARRAY['provisioner_reader', 'provisioner_auditor', 'provisioner_worker', 'provisioner_pruner'] LOOP
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
       EXECUTE format('CREATE ROLE %I NOLOGIN', name);
     END IF;
@@ -41,6 +41,13 @@ GRANT INSERT, UPDATE ON provisioning.fences TO provisioner_worker;
 GRANT INSERT, UPDATE (undone_at, undo_result) ON provisioning.ledger TO provisioner_worker;
 GRANT INSERT, UPDATE (released_at), DELETE ON provisioning.outbox TO provisioner_worker;
 GRANT SELECT, INSERT, UPDATE (attempts, error, next_attempt_at), DELETE ON provisioning.ci_resets TO provisioner_worker;
+
+-- `provisioner prune`: it alone deletes from the ledger.
+GRANT USAGE ON SCHEMA provisioning TO provisioner_pruner;
+GRANT SELECT (namespace_id, sync_id, run_id) ON provisioning.fences TO provisioner_pruner;
+GRANT SELECT (id, namespace_id, sync_id, workflow_id, run_id, step, created_at, undone_at), DELETE
+  ON provisioning.ledger TO provisioner_pruner;
+GRANT SELECT (id, created_at, released_at), DELETE ON provisioning.outbox TO provisioner_pruner;
 
 GRANT SELECT (shared_runners_minutes_limit, extra_shared_runners_minutes_limit, last_ci_minutes_notification_at,
     last_ci_minutes_usage_notification_level, updated_at),

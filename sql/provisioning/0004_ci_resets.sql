@@ -12,10 +12,6 @@ CREATE TABLE provisioning.ci_resets (
 );
 CREATE INDEX ON provisioning.ci_resets (next_attempt_at);
 
--- A repeat of a sync looks for its earlier run.
-CREATE INDEX ledger_outcomes ON provisioning.ledger (namespace_id, sync_id, id) WHERE step = 'recordOutcome';
-
 -- Down Migration
 
-DROP INDEX provisioning.ledger_outcomes;
 DROP TABLE provisioning.ci_resets;

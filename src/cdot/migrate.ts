@@ -1,13 +1,21 @@
-import { runMigrations } from 'graphile-worker';
-import type { Logger } from 'pino';
-import { migrate } from '../db/migrate';
-import { queueLogger } from './queue';
+import { Logger, runMigrations } from 'graphile-worker';
+import { migrations as queueMigrations } from 'graphile-worker/dist/generated/sql';
+import { migrate, type Migrations } from '../db/migrate';
 
-const CUSTOMERS_DOT = {
+const CUSTOMERS_DOT: Migrations = {
   folder: 'customers_dot',
   schema: 'public',
   table: 'gitlab_namespaces_sync_migrations',
   lock: 5_072_911,
+  library: {
+    isUpToDate: async (client) => {
+      const found = await client
+        .query<{ count: string }>('SELECT count(*) FROM graphile_worker.migrations')
+        .catch(() => null); // it is not there yet, most likely
+      return Number(found?.rows[0]?.count) >= Object.keys(queueMigrations).length;
+    },
+    apply: (pgPool) => runMigrations({ pgPool, logger: new Logger(() => () => undefined) }),
+  },
 };
 
 /**
@@ -15,13 +23,6 @@ const CUSTOMERS_DOT = {
  * @param onWait gets a line when it waits for another process
  * @returns the names of our migrations that were applied now
  */
-export async function migrateCustomersDot(
-  url: string,
-  log: Logger,
-  onWait: (line: string) => void,
-): Promise<string[]> {
-  const applied = await migrate(url, CUSTOMERS_DOT, onWait);
-  // It does nothing where it is up to date, and several processes may run it at once.
-  await runMigrations({ connectionString: url, maxPoolSize: 2, logger: queueLogger(log) });
-  return applied;
+export function migrateCustomersDot(url: string, onWait: (line: string) => void): Promise<string[]> {
+  return migrate(url, CUSTOMERS_DOT, onWait);
 }

@@ -41,14 +41,20 @@ export class ResyncRefused extends Error {
  * Records what a namespace is entitled to and puts its delivery into the queue, in one transaction (contract 6).
  * A new row only when the attributes differ from the namespace's last ones. A new sync is tried at once, even while an
  * older one is in its backoff; one that is sent again keeps its backoff.
+ * @param above an id that the API has seen: a row that is not above it does not count as the last one
  * @throws AttributesRefused
  */
-export async function recordSync(pool: Pool, namespaceId: string, attrs: Attributes): Promise<Recorded> {
+export async function recordSync(
+  pool: Pool,
+  namespaceId: string,
+  attrs: Attributes,
+  above = 0,
+): Promise<Recorded> {
   checkAttributes(attrs);
   const digest = canonicalDigest(attrs);
   return withTransaction(pool, async (tx) => {
     const [, latest] = await tx.send(lockNamespace(namespaceId), latestRow(namespaceId));
-    const isNew = latest?.attrs_sha256 !== digest;
+    const isNew = latest?.attrs_sha256 !== digest || Number(latest.id) <= above;
     const [row] = await tx.send(isNew ? insertRow(namespaceId, digest, attrs) : touchRow(latest.id));
     await enqueue(tx, { namespace_id: namespaceId, sync_id: null }, { keepTime: !isNew });
     await tx.commit();

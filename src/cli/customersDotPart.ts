@@ -1,13 +1,17 @@
 import { createHealthApp } from '../api/healthApp';
 import { deliver } from '../cdot/deliver';
 import { migrateCustomersDot } from '../cdot/migrate';
+import { PRUNABLE } from '../cdot/prunable';
 import { queueState } from '../cdot/queue';
 import { startQueueWorker } from '../cdot/queueWorker';
 import { createPool } from '../db/pool';
+import { namesOf } from '../db/prune';
+import { tableSizes } from '../db/tableSizes';
 import { openSigningKeys, signingSince } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
 import { signToken } from '../issuer/token';
 import { observeQueue, observeSigningKey } from '../metrics/observed';
+import { observeTableSizes } from '../metrics/tableSizes';
 import { serve } from './api';
 import { requireOwnSessions } from './databases';
 import type { Cleanups } from './ending';
@@ -40,7 +44,7 @@ export async function startCustomersDotPart(
   await requireOwnSessions('CUSTOMERS_DOT_DATABASE_URL', url);
   onProgress("starting CustomersDot's worker");
   await explain(
-    migrateCustomersDot(url, log, onProgress),
+    migrateCustomersDot(url, onProgress),
     'CUSTOMERS_DOT_DATABASE_URL cannot be used, or its role may not bring its tables up to date (run "provisioner migrate" as one that may)',
   );
   const pool = createPool({
@@ -52,6 +56,7 @@ export async function startCustomersDotPart(
   cleanups.add(() => pool.end());
   metrics.pools.set('customers_dot', pool);
   observeQueue(metrics, () => queueState(pool));
+  observeTableSizes(metrics, 'provisioner_customers_dot', () => tableSizes(pool, namesOf(PRUNABLE)));
 
   // Looked up for each request: an API on the same data directory may start later, or restart elsewhere.
   const findApi = async () => {

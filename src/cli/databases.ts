@@ -1,5 +1,4 @@
 import type { Pool } from 'pg';
-import { pino } from 'pino';
 import { migrateCustomersDot } from '../cdot/migrate';
 import { ConfigError, type Config } from '../config/config';
 import { findNamespace } from '../db/namespaces';
@@ -12,7 +11,7 @@ import { explain, StartError } from './startError';
 import type { Terminal } from './terminal';
 
 /** Opens a database for `work` and closes it afterwards. */
-async function withPool<T>(url: string, work: (pool: Pool) => Promise<T>): Promise<T> {
+export async function withPool<T>(url: string, work: (pool: Pool) => Promise<T>): Promise<T> {
   // A query reports its own error; one of an idle connection does not matter to a command.
   const pool = createPool({ url, applicationName: 'provisioner', max: 2, onError: () => undefined });
   try {
@@ -71,7 +70,7 @@ export async function withCustomersDotDatabase<T>(
 ): Promise<T> {
   const url = config.customersDotDatabaseUrl ?? (await findRuntime(config.dataDir)).customersDotDatabaseUrl;
   if (url === null) throw notConfigured('CUSTOMERS_DOT_DATABASE_URL');
-  const migrated = migrateCustomersDot(url, pino({ level: 'silent' }), terminal.progress);
+  const migrated = migrateCustomersDot(url, terminal.progress);
   await explain(migrated, 'CUSTOMERS_DOT_DATABASE_URL cannot be used');
   return withPool(url, work);
 }

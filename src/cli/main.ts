@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { Command } from 'commander';
-import { pino } from 'pino';
 import { migrateCustomersDot } from '../cdot/migrate';
 import { ResyncRefused } from '../cdot/syncs';
 import { ConfigError, loadConfig } from '../config/config';
@@ -18,6 +17,9 @@ import { dataDirCommands } from './dataDirCommands';
 import { findGitlabUrl, notConfigured } from './databases';
 import { exit, hasNoReader } from './ending';
 import { PARTS } from './parts';
+import { pruneCommand } from './pruneCommand';
+import { ReconcileRefused } from './reconcile';
+import { reconcileCommand } from './reconcileCommand';
 import { parseParts, start } from './start';
 import { StartError } from './startError';
 import { syncCommands } from './syncCommands';
@@ -56,6 +58,7 @@ Environment:
   PROVISION_API_URL           where CustomersDot's side posts to; unset: the API on the same DATA_DIR
   SHUTDOWN_DELAY_MS           how long an API that is to stop still takes requests, not being ready (0)
   AUDIT_USER, AUDIT_PASSWORD  who may read the audit pages; unset: not served, but on the embedded database made once
+  KEEP_FOR                    how long "provisioner prune" keeps what is done (400d)
   DATA_DIR                    data of the embedded servers, signing keys (.data)
   LOG_LEVEL                   trace, debug, info, warn, error, fatal or silent (info)
   LOG_FORMAT                  json or pretty; unset: pretty on a terminal, else json
@@ -106,7 +109,7 @@ program
       applied.length === 0 ? 'Up to date.' : `Applied ${applied.join(', ')}.`;
     if (url !== null) console.log(report(await migrateProvisioning(url, console.error)));
     if (customersDotUrl !== null) {
-      const applied = await migrateCustomersDot(customersDotUrl, pino({ level: 'silent' }), console.error);
+      const applied = await migrateCustomersDot(customersDotUrl, console.error);
       console.log(`CustomersDot's database: ${report(applied)}`);
     }
   });
@@ -114,6 +117,8 @@ program
 program.addCommand(checkCommand(environment));
 for (const command of [...dataDirCommands(environment), ...syncCommands(environment)])
   program.addCommand(command);
+program.addCommand(pruneCommand(environment));
+program.addCommand(reconcileCommand(environment));
 
 // A reader may stop early, as "| head" does. A service handles that itself, as it has servers to stop first.
 for (const output of [process.stdout, process.stderr]) {
@@ -129,6 +134,7 @@ program.parseAsync().catch((error: unknown) => {
     SigningKeysDamaged,
     RotationRefused,
     ResyncRefused,
+    ReconcileRefused,
   ].some((kind) => error instanceof kind);
   const text = isExpected || isOfTheSystem ? (error as Error).message : describeUnexpected(error);
   for (const line of text.split('\n')) console.error(`provisioner: ${line}`);

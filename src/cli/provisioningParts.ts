@@ -8,12 +8,16 @@ import type { Config } from '../config/config';
 import type { Usage } from '../db/gitlabCheck';
 import { SchemaCache } from '../db/gitlabSchema';
 import { createPool } from '../db/pool';
+import { PRUNABLE } from '../db/prunable';
+import { namesOf } from '../db/prune';
+import { tableSizes } from '../db/tableSizes';
 import { unreleasedFollowUps } from '../db/unreleased';
 import { openSigningKeys } from '../issuer/keys';
 import { createIssuerRouter } from '../issuer/router';
 import { startOnFreePorts } from '../local/ports';
 import type { Metrics } from '../metrics/metrics';
 import { observeOutbox, observeRuns } from '../metrics/observed';
+import { observeTableSizes } from '../metrics/tableSizes';
 import { installRuntime, TemporalConnection } from '../worker/connection';
 import { EarlyAnswers } from '../worker/earlyAnswers';
 import { runUrl } from '../worker/links';
@@ -69,6 +73,7 @@ export async function startProvisioning(
   const auditReader = parts.includes('api') ? await openAuditReader(config) : null;
   const schemaCheck = await openSchemaCheck(pool, usageOf(config, parts, auditReader), log);
   observeOutbox(metrics, () => unreleasedFollowUps(pool));
+  observeTableSizes(metrics, 'provisioner', () => tableSizes(pool, namesOf(PRUNABLE)));
 
   await installMeasuredRuntime(log, metrics);
   const interceptors = tracing?.client ?? null;

@@ -3,7 +3,18 @@ import path from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { z } from 'zod';
-import { anyPort, hostAndPort, httpUrl, number, oneOf, optional, port, url, wholeNumber } from './fields';
+import {
+  anyPort,
+  hostAndPort,
+  httpUrl,
+  number,
+  oneOf,
+  optional,
+  port,
+  url,
+  wholeNumber,
+  days,
+} from './fields';
 
 /** The environment holds a value that cannot be used. One line, names the variable, never shows a secret. */
 export class ConfigError extends Error {
@@ -55,6 +66,8 @@ const SETTINGS = {
     optional(z.string().refine((value) => !value.includes(':'), { error: 'must not contain a colon' })),
   ],
   auditPassword: ['AUDIT_PASSWORD', optional(z.string())],
+  /** How many days `provisioner prune` keeps what is done. */
+  keepForDays: ['KEEP_FOR', days('400d')],
   /** Absolute path. */
   dataDir: ['DATA_DIR', optional(z.string()).transform((value) => path.resolve(value ?? defaultDataDir()))],
   /** Where spans are sent to; null: nothing is traced. The exporter itself reads the rest of `OTEL_…`. */

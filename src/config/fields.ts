@@ -61,3 +61,17 @@ export const port = (fallback: number) => anyPort.default(fallback);
 /** One of these words. */
 export const oneOf = <const Value extends string>(values: readonly [Value, ...Value[]]) =>
   z.enum(values, { error: `must be one of ${values.join(', ')}` });
+
+/** Days as text, e.g. `400d`. @returns how many; null for anything else than 1d to 36500d */
+export function parseDays(value: string): number | null {
+  const count = Number(/^(\d+)d$/.exec(value)?.[1] ?? 0);
+  return count >= 1 && count <= 36_500 ? count : null;
+}
+
+/** A number of days, e.g. `400d`. */
+export const days = (fallback: string) =>
+  z
+    .string()
+    .refine((value) => parseDays(value) !== null, { error: 'must be a number of days from 1d to 36500d' })
+    .default(fallback)
+    .transform((value) => parseDays(value) ?? 0);

@@ -64,7 +64,10 @@ const served = (part: string) => {
 
 const { template: migrate } = named<{ jobTemplate: { spec: Workload } }>('CronJob', 'provisioner-migrate')
   .jobTemplate.spec;
-const pods = [...of<Workload>('Deployment').map(({ spec }) => spec.template.spec), migrate.spec];
+const jobs = of<{ jobTemplate: { spec: Workload } }>('CronJob').map(({ spec }) => spec.jobTemplate.spec);
+const pods = [...of<Workload>('Deployment').map(({ spec }) => spec), ...jobs].map(
+  ({ template }) => template.spec,
+);
 const containersOf = ({ initContainers = [], containers }: PodSpec) => [...initContainers, ...containers];
 
 describe('deploy/kubernetes', () => {

@@ -9,6 +9,7 @@ import {
   observeSigningKey,
 } from '../../../src/metrics/observed';
 import { createMetrics } from '../../../src/metrics/metrics';
+import { observeTableSizes } from '../../../src/metrics/tableSizes';
 
 test('docs/metrics.md and the registry list the same metrics, types and labels', async () => {
   const metrics = createMetrics();
@@ -18,6 +19,8 @@ test('docs/metrics.md and the registry list the same metrics, types and labels',
   observeCiResets(metrics, away);
   observeOutbox(metrics, away);
   observeSigningKey(metrics, away);
+  observeTableSizes(metrics, 'provisioner', away);
+  observeTableSizes(metrics, 'provisioner_customers_dot', away);
   const registered = (await metrics.registry.getMetricsAsJSON())
     .filter(({ name }) => !/^(process|nodejs)_/.test(name))
     .map(({ name, type }) => {
