@@ -38,6 +38,7 @@ module.exports = {
     layer('issuer-knows-nobody', 'issuer', []),
     layer('local-knows-domain', 'local', ['domain']),
     layer('config-knows-domain', 'config', ['domain']),
+    layer('relay-knows-db', 'relay', ['domain', 'db', 'metrics']),
     layer('cdot-talks-http', 'cdot', ['domain', 'db', 'issuer', 'config', 'metrics']),
   ],
   options: {

@@ -2,7 +2,7 @@ import { isJsonObject } from '../domain/addOnInput';
 import type { AttemptState } from './attempts';
 import { messageOf } from './messageOf';
 import type { Reply } from './post';
-import { retryAfterMs } from './retryAfter';
+import { retryAfterMs } from '../domain/retryAfter';
 
 /** What an answer means for an attempt (contract 6). */
 export interface Verdict {

@@ -4,6 +4,8 @@ import { checkCiDatabase, checkGitlabDatabase, type Difference } from '../db/git
 import { createPool } from '../db/pool';
 import { requireOwnSessions } from './ownSessions';
 import { PARTS, type Part } from './parts';
+import { gaps } from '../relay/events';
+import { sinksOf } from './relayPart';
 import { findRuntime } from './runtimeFile';
 import { parseParts } from './start';
 import { orExplain } from './startError';
@@ -46,6 +48,9 @@ async function findDifferences(environment: NodeJS.ProcessEnv, parts: Part[]): P
     ...(ciUrl === null || !usage.writes
       ? []
       : await lookInto('GITLAB_CI_DATABASE_URL', ciUrl, checkCiDatabase)),
+    ...(parts.includes('relay') ? gaps(sinksOf(config).map(({ name }) => name)) : []).map(
+      (line): Difference => ({ severity: 'warning', line }),
+    ),
   ];
 }
 

@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { migrateCustomersDot } from '../cdot/migrate';
 import { ResyncRefused } from '../cdot/syncs';
 import { ConfigError, loadConfig } from '../config/config';
+import { EventsUnknown } from '../db/setAside';
 import { shieldLocalServers } from '../config/shell';
 import { migrateProvisioning } from '../db/migrate';
 import { loadSigningKeys, SigningKeysDamaged } from '../issuer/keys';
@@ -18,6 +19,7 @@ import { checkCommand } from './checkCommand';
 import { exit, hasNoReader } from './ending';
 import { keysCommand } from './keysCommand';
 import { namespacesCommand } from './namespacesCommand';
+import { outboxCommand } from './outboxCommand';
 import { PARTS } from './parts';
 import { findRuntime } from './runtimeFile';
 import { parseParts, start } from './start';
@@ -46,6 +48,13 @@ Environment:
   CUSTOMERS_DOT_RETRY_BASE_MS its wait before the second try, doubled with each further one (2000)
   WORKER_PORT                 where a worker without an API serves its health (3002)
   WORKER_BUILD_ID             the version of the worker's code, for Temporal's worker versioning; unset: unversioned
+  RELAY_PORT                  where the relay serves its health (3003)
+  OUTBOX_SIDEKIQ_REDIS_URL    the Redis of GitLab's Sidekiq, which follow-up work is pushed to; unset: it is not
+  OUTBOX_SIDEKIQ_QUEUE        the queue of these jobs (default)
+  OUTBOX_WEBHOOK_URL          where follow-up work is posted to as Standard Webhooks; unset: it is not
+  OUTBOX_WEBHOOK_SECRET       what signs them: whsec_ and base64
+  OUTBOX_RETRY_BASE_MS        the relay's wait before the second try, doubled with each further one (1000)
+  OUTBOX_MAX_ATTEMPTS         tries after which an event that is refused is set aside (25)
   TEMPORAL_ADDRESS            Temporal, with TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_…; unset: a local server
   TEMPORAL_CLI_PATH           the temporal CLI that runs the local server; unset: found or fetched
   TEMPORAL_UI_URL             the Temporal UI that answers link to
@@ -131,6 +140,7 @@ program
 program.addCommand(checkCommand(environment));
 program.addCommand(keysCommand(environment));
 program.addCommand(namespacesCommand(environment));
+program.addCommand(outboxCommand(environment));
 for (const command of syncCommands(environment)) program.addCommand(command);
 
 // Whoever reads may stop early, as "| head" does. A service has servers to stop first, and does that itself.
@@ -147,6 +157,7 @@ program.parseAsync().catch((error: unknown) => {
     SigningKeysDamaged,
     RotationRefused,
     ResyncRefused,
+    EventsUnknown,
   ].some((kind) => error instanceof kind);
   const text = isExpected || isOfTheSystem ? (error as Error).message : describeUnexpected(error);
   for (const line of text.split('\n')) console.error(`provisioner: ${line}`);

@@ -12,6 +12,7 @@ const runtimeSchema = z.object({
   temporalNamespace: z.string().nullable(),
   apiUrl: z.string().nullable(),
   customersDotUrl: z.string().nullable(),
+  relayUrl: z.string().nullable(),
 });
 
 /** Where a running service and its servers listen: how other commands and parts on this machine find them. */
@@ -26,6 +27,7 @@ export const NOTHING: Runtime = {
   temporalNamespace: null,
   apiUrl: null,
   customersDotUrl: null,
+  relayUrl: null,
 };
 
 const fileSchema = z.object({

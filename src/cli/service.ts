@@ -5,6 +5,7 @@ import { openDataDir, takeTurn } from './dataDir';
 import { openServers } from './localServers';
 import type { ServiceOptions } from './parts';
 import { startProvisioning } from './provisioningParts';
+import { startRelayPart } from './relayPart';
 import { NOTHING, publishRuntime, withdrawRuntime, type Runtime } from './runtimeFile';
 
 /** A service that is up; what it does not run is null. */
@@ -14,6 +15,7 @@ export interface RunningService {
   adminUrl: string | null;
   customersDotUrl: string | null;
   workerUrl: string | null;
+  relayUrl: string | null;
   uiUrl: string | null;
   /** Who may read the audit pages; null: they are not served. */
   auditReader: AuditReader | null;
@@ -23,7 +25,7 @@ export interface RunningService {
 
 /**
  * Starts the parts and whatever they need that is not configured.
- * @param cleanups gets what stops it all in order: CustomersDot's side, requests, worker, connections, servers
+ * @param cleanups gets what stops it all in order: relay, CustomersDot's side, requests, worker, connections, servers
  * @throws when something cannot be started; all is stopped then
  */
 export async function startService(options: ServiceOptions, cleanups: Cleanups): Promise<RunningService> {
@@ -47,13 +49,15 @@ export async function startService(options: ServiceOptions, cleanups: Cleanups):
     const customersDotUrl = parts.includes('cdot')
       ? await startCustomersDotPart(options, servers, apiUrl, cleanups)
       : null;
-    await publish({ ...servers.started(), apiUrl, customersDotUrl });
+    const relayUrl = parts.includes('relay') ? await startRelayPart(options, servers, cleanups) : null;
+    await publish({ ...servers.started(), apiUrl, customersDotUrl, relayUrl });
     cleanups.add(() => publish(NOTHING));
     return {
       apiUrl,
       adminUrl: provisioning?.adminUrl ?? null,
       customersDotUrl,
       workerUrl: provisioning?.workerUrl ?? null,
+      relayUrl,
       uiUrl: provisioning?.uiUrl ?? null,
       auditReader: provisioning?.auditReader ?? null,
       hasDemo: config.gitlabDatabaseUrl === null,

@@ -23,6 +23,7 @@ export interface Config {
   workerPort: number;
   /** Names the worker's code to Temporal, whose worker versioning is then used; null: it is not. */
   workerBuildId: string | null;
+  relay: RelayConfig;
   /** Where CustomersDot's side posts to; null: the API of this data directory. */
   provisionApiUrl: string | null;
   /** Null: the local dev server. */
@@ -63,12 +64,27 @@ interface CustomersDotConfig {
   retryBaseMs: number;
 }
 
+/** The relay of follow-up work (docs/relay.md). */
+interface RelayConfig {
+  /** Where it serves its health. */
+  port: number;
+  /** The Redis of GitLab's Sidekiq; null: no jobs are pushed. */
+  sidekiq: { redisUrl: string; queue: string } | null;
+  /** A receiver of Standard Webhooks; null: none is posted. */
+  webhook: { url: string; secret: string } | null;
+  /** Milliseconds before the second try; doubled with each further one. */
+  retryBaseMs: number;
+  /** Tries after which an event that is refused is set aside. */
+  maxAttempts: number;
+}
+
 /** The environment holds a value that cannot be used. One line, names the variable, never shows a secret. */
 export class ConfigError extends Error {
   readonly code = 'config_invalid';
 }
 
 const databaseUrl = url('postgres:', 'postgresql:');
+const WEBHOOK_SECRET = /^whsec_([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/;
 
 const schema = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -83,6 +99,13 @@ const schema = z.object({
   CUSTOMERS_DOT_RETRY_BASE_MS: number(1, 3_600_000, 2_000),
   WORKER_PORT: port(3002),
   WORKER_BUILD_ID: z.string().max(200, 'must not be longer than 200 characters').optional(),
+  RELAY_PORT: port(3003),
+  OUTBOX_SIDEKIQ_REDIS_URL: url('redis:', 'rediss:').optional(),
+  OUTBOX_SIDEKIQ_QUEUE: z.string().default('default'),
+  OUTBOX_WEBHOOK_URL: httpUrl.optional(),
+  OUTBOX_WEBHOOK_SECRET: z.string().regex(WEBHOOK_SECRET, 'must be whsec_ and base64').optional(),
+  OUTBOX_RETRY_BASE_MS: number(1, 3_600_000, 1_000),
+  OUTBOX_MAX_ATTEMPTS: number(1, 1_000, 25),
   PROVISION_API_URL: httpUrl.optional(),
   TEMPORAL_ADDRESS: hostAndPort.optional(),
   TEMPORAL_NAMESPACE: z.string().default('default'),
@@ -131,6 +154,16 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     },
     workerPort: values.WORKER_PORT,
     workerBuildId: values.WORKER_BUILD_ID ?? null,
+    relay: {
+      port: values.RELAY_PORT,
+      sidekiq:
+        values.OUTBOX_SIDEKIQ_REDIS_URL === undefined
+          ? null
+          : { redisUrl: values.OUTBOX_SIDEKIQ_REDIS_URL, queue: values.OUTBOX_SIDEKIQ_QUEUE },
+      webhook: webhookConfig(values.OUTBOX_WEBHOOK_URL, values.OUTBOX_WEBHOOK_SECRET),
+      retryBaseMs: values.OUTBOX_RETRY_BASE_MS,
+      maxAttempts: values.OUTBOX_MAX_ATTEMPTS,
+    },
     provisionApiUrl: values.PROVISION_API_URL ?? null,
     temporal: temporalConfig(env as Record<string, string>, values.TEMPORAL_NAMESPACE),
     temporalNamespace: values.TEMPORAL_NAMESPACE,
@@ -177,6 +210,12 @@ function withSslMode(value: string | undefined, sslMode: string | undefined): st
   if (sslMode === undefined || complete.searchParams.has('sslmode')) return value;
   complete.searchParams.set('sslmode', sslMode);
   return complete.href;
+}
+
+function webhookConfig(url: string | undefined, secret: string | undefined): RelayConfig['webhook'] {
+  if (url === undefined) return null;
+  if (secret !== undefined) return { url, secret };
+  throw new ConfigError('OUTBOX_WEBHOOK_SECRET must be set with OUTBOX_WEBHOOK_URL: it signs what is posted');
 }
 
 function auditConfig(user: string | undefined, password: string | undefined): Config['audit'] {

@@ -1,0 +1,100 @@
+import { createClient } from '@redis/client';
+import type { DueEvent } from '../db/deliveries';
+import { fetchFailure } from '../domain/fetchFailure';
+import { EVENTS } from './events';
+import { jsonId, TRY_MS, type Result, type Sink } from './sink';
+
+// Commands of one turn of the event loop go out as one packet.
+const ROOM = 500;
+
+// What the jobs that GitLab's own endpoint starts say of their caller.
+const ENDPOINT = 'POST /api/:version/internal/gitlab_subscriptions/namespaces/:id/provision';
+const CALLER = {
+  'meta.caller_id': ENDPOINT,
+  'meta.root_caller_id': ENDPOINT,
+  'meta.feature_category': 'plan_provisioning',
+};
+
+/**
+ * Pushes jobs into the Redis of GitLab's Sidekiq, as Sidekiq's own client does.
+ * @param url `redis://:password@host:port/db`, or `rediss://…`
+ */
+export function sidekiqSink(url: string, queue: string): Sink {
+  let connection: ReturnType<typeof connect> | null = null;
+  const push = async (job: string) => {
+    const current = (connection ??= connect(url, () => (connection = null)));
+    try {
+      const client = await current;
+      await client.multi().sAdd('queues', queue).lPush(`queue:${queue}`, job).execAsPipeline();
+    } catch (error) {
+      drop(current);
+      throw error;
+    }
+  };
+  const drop = (lost: typeof connection) => {
+    if (connection === lost) connection = null;
+    lost?.then(
+      (client) => client.isOpen && client.destroy(),
+      () => undefined,
+    );
+  };
+  return {
+    name: 'sidekiq',
+    room: ROOM,
+    deliver: async (event) => {
+      const late = new Promise<Result>((resolve) => {
+        setTimeout(resolve, TRY_MS, {
+          kind: 'away',
+          error: `no answer within ${TRY_MS / 1000} s`,
+          retryAfterMs: null,
+        }).unref();
+      });
+      const pushed = push(JSON.stringify(jobOf(event, queue, Date.now()))).then(
+        (): Result => ({ kind: 'delivered' }),
+        // Whatever Redis refuses, it refuses for its own state: it does not look into a job.
+        (error: unknown): Result => ({ kind: 'away', error: fetchFailure(error), retryAfterMs: null }),
+      );
+      const used = connection;
+      const result = await Promise.race([pushed, late]);
+      // What was not sent by then must not be sent later, after a younger job.
+      if (result.kind !== 'delivered') drop(used);
+      return result;
+    },
+    close: () => drop(connection),
+  };
+}
+
+async function connect(url: string, onLost: () => void) {
+  const client = createClient({
+    url,
+    RESP: 2,
+    disableOfflineQueue: true,
+    socket: { connectTimeout: TRY_MS / 2, reconnectStrategy: false },
+  });
+  client.on('error', onLost).on('end', onLost);
+  await client.connect();
+  return client;
+}
+
+/** @param now milliseconds since 1970 */
+function jobOf(event: DueEvent, queue: string, now: number): Record<string, unknown> {
+  const job = EVENTS[event.event]?.job;
+  if (!job) throw new Error(`${event.event} has no job`); // it is not taken up for this sink
+  return {
+    class: job.class,
+    args: job.args(jsonId(event.namespace_id)),
+    retry: job.retry,
+    queue,
+    // Digits are hexadecimal, too: whoever reads an id in GitLab's log finds the event by it.
+    jid: event.id.padStart(24, '0'),
+    created_at: seconds(Number(event.created_at)),
+    enqueued_at: seconds(now / 1000),
+    ...(event.correlation_id !== null && { correlation_id: event.correlation_id }),
+    ...CALLER,
+  };
+}
+
+/** Sidekiq tells seconds from milliseconds by their fraction, which therefore is never left out. */
+function seconds(value: number): number {
+  return Number.isInteger(value) ? value + 1e-6 : value;
+}
