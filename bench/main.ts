@@ -6,6 +6,7 @@ import { ledger, ledgerTable } from './ledger';
 import { memory, memoryTable } from './memory';
 import { plot } from './plot';
 import { profile } from './profile';
+import { relay, relayTable } from './relay';
 import { report } from './report';
 import { sideBySide } from './sideBySide';
 import { BACKENDS, isOnPostgresPossible } from './temporalServers';
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     syncs: { type: 'string', default: '50000' },
     ledger: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
+    relay: { type: 'boolean', default: false },
   },
 });
 
@@ -30,6 +32,11 @@ const RESULTS = path.join(__dirname, 'results');
 async function main() {
   const seconds = wholeNumber('seconds');
   if (values.profile) return console.log(await profile(seconds));
+  if (values.relay) {
+    const result = await relay(seconds);
+    await write('relay.json', json(result));
+    return console.log(relayTable(result));
+  }
   if (values.memory) {
     const samples = await memory(wholeNumber('syncs'));
     await write('memory.json', json(samples));

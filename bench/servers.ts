@@ -103,7 +103,7 @@ async function fillTemplate(url: string): Promise<void> {
        INSERT INTO namespaces (id, name, path, type, organization_id)
        SELECT id, 'Group ' || id, 'group-' || id, 'Group', 1
        FROM generate_series(${first}, ${first + count - 1}) AS id RETURNING id)
-     INSERT INTO namespace_settings (namespace_id) SELECT id FROM made`,
+     INSERT INTO namespace_settings (namespace_id, created_at, updated_at) SELECT id, now(), now() FROM made`,
   );
 }
 

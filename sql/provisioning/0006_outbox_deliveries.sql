@@ -24,18 +24,7 @@ CREATE INDEX outbox_deliveries_open ON provisioning.outbox_deliveries (sink, nam
 CREATE INDEX outbox_deliveries_set_aside ON provisioning.outbox_deliveries (sink, outbox_id)
   WHERE set_aside_at IS NOT NULL;
 
--- Wakes relays as soon as follow-up work is released, whoever releases it.
-CREATE FUNCTION provisioning.wake_relays() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  PERFORM pg_catalog.pg_notify('provisioning_outbox', '');
-  RETURN NULL;
-END $$;
-CREATE TRIGGER wake_relays AFTER UPDATE OF released_at ON provisioning.outbox
-  FOR EACH STATEMENT EXECUTE FUNCTION provisioning.wake_relays();
-
 -- Down Migration
 
-DROP TRIGGER wake_relays ON provisioning.outbox;
-DROP FUNCTION provisioning.wake_relays();
 DROP TABLE provisioning.outbox_deliveries;
 ALTER TABLE provisioning.outbox DROP COLUMN attempts, DROP COLUMN relayed_at, DROP COLUMN delivered_at;

@@ -7,6 +7,7 @@ import { createHealthApp } from '../api/healthApp';
 import type { SchemaCache } from '../db/gitlabSchema';
 import { pendingCiResets } from '../db/ciResets';
 import { createPool } from '../db/pool';
+import { relayWaker } from '../db/relayWaker';
 import { observeCiResets } from '../metrics/ciResets';
 import type { TemporalConnection } from '../temporal/connection';
 import type { EarlyAnswers } from '../temporal/earlyAnswers';
@@ -51,6 +52,7 @@ export async function startWorkerPart(
   }
   observeCiResets(metrics, () => pendingCiResets(pool));
   onProgress('starting the worker');
+  const wakeRelays = relayWaker(pool);
   const activities = createActivities({
     pool,
     schema,
@@ -59,7 +61,10 @@ export async function startWorkerPart(
     metrics,
     findSearchAttributes: () => searchAttributes.find(),
     policy: config.failurePolicy,
-    onAnswer: ({ workflowId, runId }, answer) => earlyAnswers.give(workflowId, runId, answer),
+    onAnswer: ({ workflowId, runId }, answer) => {
+      earlyAnswers.give(workflowId, runId, answer);
+      wakeRelays();
+    },
     onTrouble: ({ workflowId, runId }) => earlyAnswers.warn(workflowId, runId),
     billableMembers: (subscription) => subscription.seats_in_use,
   });

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { ADVANCE, LOCK, SHOW } from './deliveries';
 import { withTransaction, type Tx } from './pool';
+import { relayWaker } from './relayWaker';
 
 /** An event that a sink refused too often, as `provisioner outbox list --json` prints it. Times are ISO 8601, in UTC. */
 export interface SetAside {
@@ -85,7 +86,7 @@ async function change(
   problem: string,
   work: (tx: Tx) => Promise<{ rows: Changed[] }>,
 ): Promise<number> {
-  return withTransaction(pool, async (tx) => {
+  const count = await withTransaction(pool, async (tx) => {
     await tx.query(LOCK());
     const { rows } = await work(tx);
     const found = new Set(rows.map((row) => row.outbox_id));
@@ -105,7 +106,8 @@ async function change(
       );
     }
     await tx.query(SHOW([...found]));
-    await tx.query(`SELECT pg_notify('provisioning_outbox', '')`);
     return found.size;
   });
+  relayWaker(pool)();
+  return count;
 }

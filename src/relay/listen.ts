@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { Logger } from 'pino';
-
-// Of the trigger on provisioning.outbox.
-const CHANNEL = 'provisioning_outbox';
+import { RELEASED } from '../db/relayWaker';
 
 const AGAIN_MS = 1_000;
 
@@ -34,7 +32,7 @@ export function listen(url: string, log: Logger, onReleased: () => void): Listen
         );
         client.on('notification', onReleased);
         await client.connect();
-        await client.query(`LISTEN ${CHANNEL}`);
+        await client.query(`LISTEN ${RELEASED}`);
         onReleased();
         await lost;
       } catch (error) {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { Pool } from 'pg';
 import { migrateProvisioning } from '../../../../src/db/migrate';
+import { relayWaker } from '../../../../src/db/relayWaker';
 import { testEnvironment } from '../../../support/environment';
 import { eventually } from '../../../support/eventually';
 import { startServiceProcess, type ServiceProcess } from '../../../support/serviceProcess';
@@ -73,6 +74,7 @@ export class Outbox {
   /** Releases what a run has written, as its outcome does. */
   async release(runId: string): Promise<void> {
     await this.db.query('UPDATE provisioning.outbox SET released_at = now() WHERE run_id = $1', [runId]);
+    relayWaker(this.db)();
   }
 
   /** Both. @returns the run's id */
