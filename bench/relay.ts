@@ -8,6 +8,7 @@ import { createPool, withTransaction } from '../src/db/pool';
 import { RELEASED, relayWaker } from '../src/db/relayWaker';
 import { prepared } from '../src/db/statement';
 import { freePort, waitForPort } from '../src/local/ports';
+import { cpuUsed } from './cpu';
 import { nodeArguments, startService } from './processes';
 import { execute, startServers } from './servers';
 import { median, percentile } from './statistics';
@@ -20,6 +21,8 @@ export interface RelaySample {
   delayP95: number;
   /** Deliveries a second, of both sinks together, while a backlog goes out. */
   perSecond: number;
+  /** Milliseconds of CPU that each of these took, of all processes of a kind. */
+  cpuMs: Record<'relay' | 'database' | 'receivers', number>;
 }
 
 /**
@@ -59,7 +62,12 @@ export async function relay(seconds: number): Promise<{ samples: RelaySample[]; 
         const args = [MAIN, 'start', '--only', 'relay'];
         running.push(await startService(process.execPath, args, { ...env, DATA_DIR: dataDir }, '/dev/null'));
       }
-      samples.push({ relays, ...(await delays(url)), perSecond: await backlog(url) });
+      const pids = {
+        relay: running.map(({ pid }) => pid),
+        database: [servers.postgresPid],
+        receivers: [receiver.pid, redis.pid],
+      };
+      samples.push({ relays, ...(await delays(url)), ...(await backlog(url, pids)) });
       for (const process of running) await process.stop();
     }
     return { samples, release: await release(await servers.createDatabase('release'), seconds) };
@@ -78,6 +86,7 @@ async function startRedis() {
   await waitForPort('127.0.0.1', port, 10_000, () => child.exitCode === null);
   return {
     url: `redis://127.0.0.1:${port}/0`,
+    pid: child.pid ?? 0,
     stop: async () => {
       const ended = once(child, 'exit');
       child.kill('SIGTERM');
@@ -114,20 +123,30 @@ async function delays(url: string): Promise<Pick<RelaySample, 'delayP50' | 'dela
   return { delayP50: percentile(all, 50), delayP95: percentile(all, 95) };
 }
 
-async function backlog(url: string): Promise<number> {
+async function backlog(
+  url: string,
+  pids: Record<keyof RelaySample['cpuMs'], number[]>,
+): Promise<Pick<RelaySample, 'perSecond' | 'cpuMs'>> {
   const client = new Client({ connectionString: url });
   await client.connect();
   await client.query(write(1_000_000, BACKLOG.runs, BACKLOG.namespaces));
   await client.query('VACUUM ANALYZE provisioning.outbox');
   await client.query('UPDATE provisioning.outbox SET released_at = now() WHERE released_at IS NULL');
+  const before = cpuUsed(pids);
   await settled(client);
+  const after = cpuUsed(pids);
   const { rows } = await client.query<{ count: string; seconds: string }>(
     `SELECT count(*) AS count, extract(epoch FROM max(d.delivered_at) - min(released_at)) AS seconds
      FROM provisioning.outbox_deliveries AS d JOIN provisioning.outbox ON id = outbox_id
      WHERE run_id::int >= 1000000`,
   );
   await client.end();
-  return Number(rows[0]?.count) / Number(rows[0]?.seconds);
+  const count = Number(rows[0]?.count);
+  const spent = (kind: keyof typeof pids) => (after[kind] - before[kind]) / count;
+  return {
+    perSecond: count / Number(rows[0]?.seconds),
+    cpuMs: { relay: spent('relay'), database: spent('database'), receivers: spent('receivers') },
+  };
 }
 
 async function settled(client: Client): Promise<void> {
@@ -171,7 +190,7 @@ async function release(url: string, seconds: number): Promise<ReleaseSample> {
     next = last;
     return { perSecond: took.length / ((performance.now() - began) / 1000), msP50: median(took) };
   };
-  const rounds = [];
+  const rounds: ReleaseSample[] = [];
   for (let round = 0; round < 3; round += 1) {
     rounds.push({
       alone: await measure('alone'),
@@ -196,14 +215,21 @@ const RELEASE = prepared(
 /** Both as tables. */
 export function relayTable({ samples, release }: Awaited<ReturnType<typeof relay>>): string {
   const cells = (texts: string[]) => texts.map((text) => ({ text }));
-  const relays = samples.map(({ relays, delayP50, delayP95, perSecond }) =>
-    cells([String(relays), delayP50.toFixed(1), delayP95.toFixed(1), perSecond.toFixed(0)]),
+  const relays = samples.map(({ relays, delayP50, delayP95, perSecond, cpuMs }) =>
+    cells([
+      ...[String(relays), delayP50.toFixed(1), delayP95.toFixed(1), perSecond.toFixed(0)],
+      ...[cpuMs.relay, cpuMs.database, cpuMs.receivers].map((ms) => ms.toFixed(2)),
+    ]),
   );
   const releases = KINDS.map((kind) =>
     cells([kind, release[kind].perSecond.toFixed(0), release[kind].msP50.toFixed(1)]),
   );
   return [
-    ...renderTable(['RELAYS', 'DELAY P50 MS', 'P95', 'DELIVERIES/S'], relays, false),
+    ...renderTable(
+      ['RELAYS', 'DELAY P50 MS', 'P95', 'DELIVERIES/S', 'CPU MS RELAY', 'DATABASE', 'RECEIVERS'],
+      relays,
+      false,
+    ),
     '',
     ...renderTable(['RELEASES', 'A SECOND', 'P50 MS'], releases, false),
   ].join('\n');

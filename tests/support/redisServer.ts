@@ -73,7 +73,7 @@ export async function startRedis(): Promise<RedisServer> {
     url,
     command,
     jobs: async (queue = 'default') => {
-      const pushed = (await command('LRANGE', `queue:${queue}`, '0', '-1')) as string[];
+      const pushed = (await command('LRANGE', `queue:${queue}`, '0', '-1')) as unknown as string[];
       return pushed.toReversed().map((job) => JSON.parse(job) as SidekiqJob);
     },
     kill,

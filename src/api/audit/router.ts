@@ -5,6 +5,7 @@ import helmet from 'helmet';
 import type { Pool } from 'pg';
 import { findAuditedNamespace, findEntitlements } from '../../db/auditEntitlements';
 import { findRecentFailures, findRecentOutcomes } from '../../db/auditOutcomes';
+import { findFollowUps } from '../../db/auditFollowUps';
 import { findChanges, findRuns } from '../../db/auditRuns';
 import { withSnapshot } from '../../db/auditSnapshot';
 import type { GitlabSchema, SchemaCache } from '../../db/gitlabSchema';
@@ -62,6 +63,10 @@ export function auditPages({ pool, schema, reader, runUrl }: AuditPages): Router
         id,
         namespace,
         ...page,
+        followUps: await findFollowUps(
+          tx,
+          page.runs.map(({ runId }) => runId),
+        ),
         entitlements: namespace && (await findEntitlements(tx, gitlab, id)),
         changes: await findChanges(tx, id, LIMITS.ledgerRowsOfCharts),
       };

@@ -4,7 +4,15 @@ import { eventually } from '../../support/eventually';
 import { Exposition } from '../../support/exposition';
 import type { ServiceProcess } from '../../support/serviceProcess';
 import { Outbox } from './support/outbox';
-import { answerWith, breakOff, never, SECRET, startReceiver, type Receiver } from './support/receiver';
+import {
+  answerWith,
+  breakOff,
+  never,
+  SECRET,
+  startReceiver,
+  type Answer,
+  type Receiver,
+} from './support/receiver';
 
 let outbox: Outbox;
 let receiver: Receiver;
@@ -46,7 +54,7 @@ test('every event is posted once, in order, signed, with its payload, its sync a
   });
 });
 
-test.each([
+test.each<[string, Answer, string]>([
   ['500', answerWith(500), 'answered 500'],
   ['404', answerWith(404), 'answered 404'],
   ['a redirect', answerWith(302, { location: '/elsewhere' }), 'answered 302'],
