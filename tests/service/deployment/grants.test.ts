@@ -274,6 +274,7 @@ describe('a service whose roles have the grants of deploy/sql/gitlab.sql', () =>
 test('every role of deploy/sql has its grants held against what it does', () => {
   expect(grantFiles()).toEqual({
     'customers_dot.sql': ['provisioner_customers_dot'], // customersDotGrants.test.ts
-    'gitlab.sql': ['provisioner_auditor', 'provisioner_reader', 'provisioner_worker'],
+    // That of the relay: relayGrants.test.ts
+    'gitlab.sql': ['provisioner_auditor', 'provisioner_reader', 'provisioner_relay', 'provisioner_worker'],
   });
 });

@@ -32,12 +32,15 @@ export interface OutboxRow {
 export class Outbox {
   private relays: ServiceProcess[] = [];
   private lastNamespace = 1_000;
+  private way: string;
 
   private constructor(
     readonly databaseUrl: string,
     readonly dataDir: string,
     readonly db: Pool,
-  ) {}
+  ) {
+    this.way = databaseUrl;
+  }
 
   /** @param name of a database that nothing else uses */
   static async create(name: string): Promise<Outbox> {
@@ -110,10 +113,15 @@ export class Outbox {
     );
   }
 
+  /** From now on relays and commands use this way to the database. */
+  useWay(url: string): void {
+    this.way = url;
+  }
+
   /** Starts a relay, and stops it at the end. */
   async relay(variables: Record<string, string>): Promise<ServiceProcess> {
     const relay = await startServiceProcess(
-      { DATA_DIR: this.dataDir, GITLAB_DATABASE_URL: this.databaseUrl, ...variables },
+      { DATA_DIR: this.dataDir, GITLAB_DATABASE_URL: this.way, ...variables },
       ['--only', 'relay'],
     );
     this.relays.push(relay);
@@ -124,7 +132,7 @@ export class Outbox {
   async command(args: string[], variables: Record<string, string> = {}) {
     const env = {
       PATH: process.env['PATH'],
-      GITLAB_DATABASE_URL: this.databaseUrl,
+      GITLAB_DATABASE_URL: this.way,
       DATA_DIR: this.dataDir,
       ...variables,
     };
