@@ -14,10 +14,15 @@ export const VARIABLES = [
   'TEMPORAL_API_KEY',
 ];
 
-const { port, workerPort, customersDot } = loadConfig({});
+const { port, workerPort, customersDot, relay } = loadConfig({});
 
 /** Where each part serves, unless it is told otherwise. */
-export const PORTS: Record<string, number> = { api: port, worker: workerPort, cdot: customersDot.port };
+export const PORTS: Record<string, number> = {
+  api: port,
+  worker: workerPort,
+  cdot: customersDot.port,
+  relay: relay.port,
+};
 
 /** The port of the API's side of operations in all samples. */
 export const ADMIN_PORT = 3003;
