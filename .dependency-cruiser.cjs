@@ -1,4 +1,4 @@
-/** Imports go one way: cli → api, cdot → workflows, activities → temporal → db → domain (CONTRIBUTING.md). */
+/** Imports go one way: cli → api, cdot, relay → workflows, activities → temporal → db → domain (CONTRIBUTING.md). */
 const layer = (name, from, allowed) => ({
   name,
   severity: 'error',

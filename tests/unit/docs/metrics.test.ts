@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from '@jest/globals';
+import { observeDeliveries } from '../../../src/metrics/deliveries';
 import { observeCiResets } from '../../../src/metrics/ciResets';
 import { createMetrics } from '../../../src/metrics/metrics';
 import { observeOutbox } from '../../../src/metrics/outbox';
@@ -14,6 +15,7 @@ test('docs/metrics.md and the registry list the same metrics, types and labels',
   observeQueue(metrics, away);
   observeRuns(metrics, away, away);
   observeCiResets(metrics, away);
+  observeDeliveries(metrics, away);
   observeOutbox(metrics, away);
   observeSigningKey(metrics, away);
   const registered = (await metrics.registry.getMetricsAsJSON())
