@@ -55,6 +55,9 @@ const LEASE = `interval '15 seconds'`;
 // two could each find their event the first one of its namespace. It is held for one round trip.
 export const LOCK = prepared('lock_deliveries', 'SELECT pg_advisory_xact_lock(5072911)');
 
+// What the last moments before a crash of the database settled is delivered once more: that is no reason to wait for its disk.
+const HASTEN = prepared('hasten_turn', `SELECT pg_catalog.set_config('synchronous_commit', 'off', true)`);
+
 const OPEN = 'delivered_at IS NULL AND set_aside_at IS NULL';
 
 /** Whether an event of a sink and a namespace is under way, or waits for its next try: then others wait for it. */
@@ -156,8 +159,9 @@ export async function takeTurn(
   { sink, forms, settled, room }: { sink: string; forms: EventForm[]; settled: Settlement[]; room: number },
 ): Promise<Turn> {
   return withTransaction(pool, async (tx) => {
-    const [, delays, takenUp, due, next] = await Promise.all([
+    const [, , delays, takenUp, due, next] = await Promise.all([
       tx.query(LOCK()),
+      tx.query(HASTEN()),
       settled.length === 0 ? [] : settle(tx, sink, settled),
       tx.query(
         TAKE_UP_RELEASED(

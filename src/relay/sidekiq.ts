@@ -2,7 +2,7 @@ import { createClient } from '@redis/client';
 import type { DueEvent } from '../db/deliveries';
 import { fetchFailure } from '../domain/fetchFailure';
 import { EVENTS } from './events';
-import { jsonId, TRY_MS, type Result, type Sink } from './sink';
+import { jsonId, TRY_MS, type Sink } from './sink';
 
 // Commands of one turn of the event loop go out as one packet.
 const ROOM = 500;
@@ -22,14 +22,8 @@ const CALLER = {
 export function sidekiqSink(url: string, queue: string): Sink {
   let connection: ReturnType<typeof connect> | null = null;
   const push = async (job: string) => {
-    const current = (connection ??= connect(url, () => (connection = null)));
-    try {
-      const client = await current;
-      await client.multi().sAdd('queues', queue).lPush(`queue:${queue}`, job).execAsPipeline();
-    } catch (error) {
-      drop(current);
-      throw error;
-    }
+    const client = await (connection ??= connect(url, () => (connection = null)));
+    await client.multi().sAdd('queues', queue).lPush(`queue:${queue}`, job).execAsPipeline();
   };
   const drop = (lost: typeof connection) => {
     if (connection === lost) connection = null;
@@ -42,23 +36,22 @@ export function sidekiqSink(url: string, queue: string): Sink {
     name: 'sidekiq',
     room: ROOM,
     deliver: async (event) => {
-      const late = new Promise<Result>((resolve) => {
-        setTimeout(resolve, TRY_MS, {
-          kind: 'away',
-          error: `no answer within ${TRY_MS / 1000} s`,
-          retryAfterMs: null,
-        }).unref();
-      });
-      const pushed = push(JSON.stringify(jobOf(event, queue, Date.now()))).then(
-        (): Result => ({ kind: 'delivered' }),
-        // Whatever Redis refuses, it refuses for its own state: it does not look into a job.
-        (error: unknown): Result => ({ kind: 'away', error: fetchFailure(error), retryAfterMs: null }),
-      );
+      const pushed = push(JSON.stringify(jobOf(event, queue, Date.now())));
       const used = connection;
-      const result = await Promise.race([pushed, late]);
-      // What was not sent by then must not be sent later, after a younger job.
-      if (result.kind !== 'delivered') drop(used);
-      return result;
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`no answer within ${TRY_MS / 1000} s`)), TRY_MS);
+      });
+      try {
+        await Promise.race([pushed, late]);
+        return { kind: 'delivered' };
+      } catch (error) {
+        drop(used); // what was not sent by then must not be sent later, after a younger job
+        // Whatever Redis refuses, it refuses for its own state: it does not look into a job.
+        return { kind: 'away', error: fetchFailure(error), retryAfterMs: null };
+      } finally {
+        clearTimeout(timer);
+      }
     },
     close: () => drop(connection),
   };

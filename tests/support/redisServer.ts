@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe } from '@jest/globals';
 import { createClient } from '@redis/client';
+import { generate } from 'selfsigned';
 import { freePort, waitForPort } from '../../src/local/ports';
 import { findProgram } from './findProgram';
 
@@ -25,6 +26,8 @@ export type SidekiqJob = Record<string, unknown> & { class: string; args: unknow
 export interface RedisServer {
   /** With its password and database 3. */
   url: string;
+  /** The same over TLS, and the file of the certificate to trust. */
+  tls: { url: string; caFile: string };
   /** The jobs of a queue, the first pushed first, as `BRPOP` would take them. */
   jobs(queue?: string): Promise<SidekiqJob[]>;
   /** The answer to a command. */
@@ -44,7 +47,17 @@ export async function startRedis(): Promise<RedisServer> {
   const program = PROGRAM;
   const directory = await mkdtemp(path.join(tmpdir(), 'redis-'));
   const port = await freePort(0, '127.0.0.1');
-  const settings = { port, bind: '127.0.0.1', dir: directory, save: '', requirepass: 'secret' };
+  const tlsPort = await freePort(0, '127.0.0.1');
+  const file = (name: string) => path.join(directory, name);
+  const pair = await generate([{ name: 'commonName', value: 'redis' }], {
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
+  });
+  await Promise.all([writeFile(file('cert.pem'), pair.cert), writeFile(file('key.pem'), pair.private)]);
+  const settings = {
+    ...{ port, bind: '127.0.0.1', dir: directory, save: '', requirepass: 'secret' },
+    ...{ 'tls-port': tlsPort, 'tls-auth-clients': 'no', 'tls-ca-cert-file': file('cert.pem') },
+    ...{ 'tls-cert-file': file('cert.pem'), 'tls-key-file': file('key.pem') },
+  };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const url = `redis://:secret@127.0.0.1:${port}/3`;
   let child: ChildProcess;
@@ -71,6 +84,7 @@ export async function startRedis(): Promise<RedisServer> {
   };
   return {
     url,
+    tls: { url: `rediss://:secret@127.0.0.1:${tlsPort}/3`, caFile: file('cert.pem') },
     command,
     jobs: async (queue = 'default') => {
       const pushed = (await command('LRANGE', `queue:${queue}`, '0', '-1')) as unknown as string[];

@@ -47,6 +47,7 @@ test('the relay and its commands work with the grants of deploy/sql/gitlab.sql, 
   for (const args of [['list'], ['retry', retried], ['discard', discarded]]) {
     expect(await outbox.command(['outbox', ...args])).toMatchObject({ code: 0 });
   }
+  expect(await outbox.command(['check', '--only', 'relay'])).toMatchObject({ code: 0 });
   await relay.stop();
   expect(relay.log()).not.toContain('permission denied');
   const grants = await grantsOf(outbox.db, ROLE);

@@ -71,9 +71,13 @@ describeWithRedis('jobs in the Redis of Sidekiq', () => {
     expect(await redis.command('SMEMBERS', 'queues')).toEqual(['default']);
   });
 
-  test('the queue can be set', async () => {
+  test('the queue can be set, and the way can be TLS', async () => {
     own = await Outbox.create('relay_sidekiq_queue');
-    await own.relay({ OUTBOX_SIDEKIQ_REDIS_URL: redis.url, OUTBOX_SIDEKIQ_QUEUE: 'urgent' });
+    await own.relay({
+      OUTBOX_SIDEKIQ_REDIS_URL: redis.tls.url,
+      OUTBOX_SIDEKIQ_QUEUE: 'urgent',
+      NODE_EXTRA_CA_CERTS: redis.tls.caFile,
+    });
     const namespaceId = own.newNamespace();
     await own.due(namespaceId, 'index_namespace');
     await own.delivered(namespaceId);
