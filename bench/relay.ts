@@ -177,9 +177,10 @@ async function release(url: string, seconds: number): Promise<ReleaseSample> {
       while (performance.now() < until && next < last) {
         const run = String(next++);
         const since = performance.now();
-        await withTransaction(pool, async (tx) => {
+        await withTransaction(pool, (tx) => {
           tx.withCommit(tx.query(RELEASE(run)));
           if (kind === 'notifying') tx.withCommit(tx.query(`SELECT pg_notify('${RELEASED}', '')`));
+          return Promise.resolve();
         });
         if (kind === 'woken') wakeRelays();
         took.push(performance.now() - since);

@@ -1,7 +1,7 @@
 import type { EventForm } from '../db/deliveries';
 
 /** A job of GitLab, in Sidekiq's terms. */
-export interface Job {
+interface Job {
   class: string;
   args: (namespaceId: number | string) => unknown[];
   /** Tries of Sidekiq, as the class has them: `true` is its default, 25. */
@@ -59,8 +59,7 @@ export const EVENTS: Record<string, FollowUpEvent> = {
 };
 
 /** The ways to GitLab. */
-export const SINKS = ['sidekiq', 'webhook'] as const;
-export type SinkName = (typeof SINKS)[number];
+export type SinkName = 'sidekiq' | 'webhook';
 
 function takes(sink: SinkName, event: string): boolean {
   const known = EVENTS[event];

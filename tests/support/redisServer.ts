@@ -20,7 +20,7 @@ export const describeWithRedis = (() => {
 })();
 
 /** A job as Sidekiq reads it. */
-export type SidekiqJob = Record<string, unknown> & { class: string; args: unknown[]; jid: string };
+type SidekiqJob = Record<string, unknown> & { class: string; args: unknown[]; jid: string };
 
 /** A real Redis that keeps nothing on disk. */
 export interface RedisServer {

@@ -147,9 +147,8 @@ export class Outbox {
   }
 
   async close(): Promise<void> {
-    await Promise.all(
-      this.relays.map((relay) => relay.child.exitCode ?? relay.child.signalCode ?? relay.stop()),
-    );
+    const isUp = ({ child }: ServiceProcess) => child.exitCode === null && child.signalCode === null;
+    await Promise.all(this.relays.filter(isUp).map((relay) => relay.stop()));
     await this.db.end();
   }
 }

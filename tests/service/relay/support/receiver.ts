@@ -7,7 +7,7 @@ import { Webhook } from 'standardwebhooks';
 export const SECRET = `whsec_${Buffer.from('a secret of a receiver, for tests').toString('base64')}`;
 
 /** A webhook as it came in, its signature verified. */
-export interface Received {
+interface Received {
   id: string;
   headers: IncomingHttpHeaders;
   body: {
