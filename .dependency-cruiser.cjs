@@ -6,6 +6,7 @@ const MAY_IMPORT = {
   cli: [
     'api',
     'cdot',
+    'relay',
     'worker',
     'activities',
     'tracing',
@@ -19,6 +20,7 @@ const MAY_IMPORT = {
   ],
   api: ['worker', 'workflows', 'metrics', 'wire', 'db', 'domain'],
   cdot: ['issuer', 'metrics', 'wire', 'db', 'domain'],
+  relay: ['metrics', 'db', 'domain'],
   worker: ['workflows', 'activities', 'db', 'domain'],
   workflows: ['activities', 'domain'],
   activities: ['metrics', 'db', 'domain'],

@@ -7,6 +7,7 @@ import { memory, memoryTable } from './memory';
 import { plot } from './plot';
 import { profile } from './profile';
 import { prune, pruneTableOf } from './prune';
+import { relay, relayTable } from './relay';
 import { report } from './report';
 import { sideBySide } from './sideBySide';
 import { BACKENDS, isOnPostgresPossible } from './temporalServers';
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     prune: { type: 'boolean', default: false },
     rows: { type: 'string', default: '10000000' },
     profile: { type: 'boolean', default: false },
+    relay: { type: 'boolean', default: false },
   },
 });
 
@@ -33,6 +35,11 @@ const RESULTS = path.join(__dirname, 'results');
 async function main() {
   const seconds = wholeNumber('seconds');
   if (values.profile) return console.log(await profile(seconds));
+  if (values.relay) {
+    const result = await relay(seconds);
+    await write('relay.json', json(result));
+    return console.log(relayTable(result));
+  }
   if (values.memory) {
     const samples = await memory(wholeNumber('syncs'));
     await write('memory.json', json(samples));

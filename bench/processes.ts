@@ -21,7 +21,7 @@ export interface Service {
 const START_LIMIT_MS = 60_000;
 
 /**
- * Starts a program under a Node; it says `API <address>` on standard error once it is up, as the product does.
+ * Starts a program under a Node; it says `API <address>` (or `Relay …`) on standard error once it is up, as the product does.
  * @param logFile gets its standard output
  * @throws when it ends before, or says nothing for a minute
  */
@@ -52,7 +52,7 @@ function addressOf(child: ChildProcess): Promise<string> {
     child.on('exit', () => reject(new Error(`${child.spawnargs.join(' ')} did not start:\n${printed}`)));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       printed = (printed + text).slice(-10_000);
-      const address = /\bAPI +(http\S+)\s/.exec(printed)?.[1];
+      const address = /\b(?:API|Relay) +(http\S+)\s/.exec(printed)?.[1];
       if (address !== undefined) resolve(address);
       if (address !== undefined) process.stderr.write(text);
     });

@@ -10,3 +10,4 @@ login() {
 login api provisioner_auditor
 login worker provisioner_worker
 login cdot provisioner_customers_dot
+login relay provisioner_relay

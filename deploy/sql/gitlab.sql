@@ -10,7 +10,8 @@ DO $$
 DECLARE
   name text;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['provisioner_reader', 'provisioner_auditor', 'provisioner_worker', 'provisioner_pruner'] LOOP
+  FOREACH name IN ARRAY ARRAY['provisioner_reader', 'provisioner_auditor', 'provisioner_worker', 'provisioner_pruner',
+      'provisioner_relay'] LOOP
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
       EXECUTE format('CREATE ROLE %I NOLOGIN', name);
     END IF;
@@ -33,6 +34,18 @@ GRANT SELECT (namespace_id, additional_purchased_storage_size, additional_purcha
   ON namespace_limits TO provisioner_auditor;
 GRANT SELECT (namespace_id, subscription_add_on_uid, quantity, started_at, expires_on, purchase_xid, trial)
   ON subscription_add_on_purchases TO provisioner_auditor;
+
+GRANT SELECT ON provisioning.outbox_deliveries TO provisioner_auditor;
+
+-- The relay, and people who retry or discard events of the outbox: it sees of a run whose it is, and nothing of GitLab's.
+GRANT USAGE ON SCHEMA provisioning TO provisioner_relay;
+GRANT SELECT ON provisioning.migrations TO provisioner_relay;
+GRANT SELECT (id, run_id, workflow_id, sync_id, correlation_id) ON provisioning.ledger TO provisioner_relay;
+GRANT SELECT, UPDATE (attempts, relayed_at, delivered_at) ON provisioning.outbox TO provisioner_relay;
+GRANT SELECT, DELETE,
+  INSERT (outbox_id, sink, namespace_id, next_at),
+  UPDATE (attempts, next_at, delivered_at, error, set_aside_at)
+  ON provisioning.outbox_deliveries TO provisioner_relay;
 
 -- The worker, also together with an API in one process: it reads the same, and writes.
 GRANT provisioner_reader TO provisioner_worker;

@@ -2,7 +2,7 @@ import { isJsonObject } from '../domain/json';
 import type { AttemptState } from './attempts';
 import { messageOf } from './readAnswer';
 import type { Reply } from './post';
-import { retryAfterMs } from './retryDelay';
+import { retryAfterMs } from '../domain/retryAfter';
 
 /** What an answer means for an attempt (contract 6). */
 export interface Verdict {

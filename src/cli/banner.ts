@@ -7,13 +7,14 @@ import type { RunningService } from './service';
  * @param isTerminal whether a person reads it: only then a generated password is shown
  */
 export function banner(service: RunningService, dataDir: string, isTerminal: boolean): string {
-  const { apiUrl, adminUrl, customersDotUrl, workerUrl, uiUrl, auditReader, hasDemo } = service;
+  const { apiUrl, adminUrl, customersDotUrl, workerUrl, relayUrl, uiUrl, auditReader, hasDemo } = service;
   const auditUrl = `${adminUrl ?? apiUrl}/namespaces`;
   const lines = ['', 'The namespace provisioner is up.'];
   if (apiUrl !== null) lines.push(`  API          ${apiUrl}`);
   if (adminUrl !== null) lines.push(`  Admin        ${adminUrl}`);
   if (customersDotUrl !== null) lines.push(`  CDot's side  ${customersDotUrl}`);
   if (workerUrl !== null) lines.push(`  Worker       ${workerUrl}`);
+  if (relayUrl !== null) lines.push(`  Relay        ${relayUrl}`);
   if (uiUrl !== null) lines.push(`  Temporal UI  ${uiUrl}`);
   if (apiUrl !== null && auditReader) {
     const { user, password, file } = auditReader;

@@ -3,6 +3,8 @@ import { loadConfig } from '../config/config';
 import { checkCiDatabase, checkGitlabDatabase, type Difference } from '../db/gitlabCheck';
 import { findGitlabUrl, notConfigured, withGitlabDatabase } from './databases';
 import { PARTS, type Part } from './parts';
+import { gaps } from '../relay/events';
+import { sinksOf } from './relayPart';
 import { parseParts } from './start';
 import { paint, processTerminal } from './terminal';
 
@@ -21,10 +23,13 @@ export function checkCommand(environment: NodeJS.ProcessEnv): Command {
         terminal.print(`${paint(severity, colour, terminal.isColoured)}: ${line}`);
       }
       const isWrong = differences.some(({ severity }) => severity === 'error');
-      if (!isWrong) terminal.print("GitLab's database is as the service needs it.");
+      if (!isWrong && looksIntoGitlab(only)) terminal.print("GitLab's database is as the service needs it.");
       process.exitCode = isWrong ? 1 : 0;
     });
 }
+
+/** Whether one of these parts touches a table of GitLab. The relay has none but those of the schema provisioning. */
+const looksIntoGitlab = (parts: Part[]) => parts.some((part) => part !== 'relay');
 
 async function findDifferences(environment: NodeJS.ProcessEnv, parts: Part[]): Promise<Difference[]> {
   const config = loadConfig(environment);
@@ -34,9 +39,14 @@ async function findDifferences(environment: NodeJS.ProcessEnv, parts: Part[]): P
   const audits = parts.includes('api') && (config.audit !== null || config.gitlabDatabaseUrl === null);
   const usage = { writes: parts.includes('worker'), audits, hasCi: ciUrl === null };
   return [
-    ...(await withGitlabDatabase('GITLAB_DATABASE_URL', url, (pool) => checkGitlabDatabase(pool, usage))),
+    ...(looksIntoGitlab(parts)
+      ? await withGitlabDatabase('GITLAB_DATABASE_URL', url, (pool) => checkGitlabDatabase(pool, usage))
+      : []),
     ...(ciUrl === null || !usage.writes
       ? []
       : await withGitlabDatabase('GITLAB_CI_DATABASE_URL', ciUrl, checkCiDatabase)),
+    ...(parts.includes('relay') ? gaps(sinksOf(config).map(({ name }) => name)) : []).map(
+      (line): Difference => ({ severity: 'warning', line }),
+    ),
   ];
 }

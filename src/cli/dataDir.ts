@@ -77,8 +77,8 @@ export async function register(
 function refuseDuplicate(before: RunningProcess[], parts: readonly Part[], dataDir: string): void {
   const first = before.find((other) => other.parts.some((part) => parts.includes(part)));
   if (first === undefined) return;
-  const { apiUrl, customersDotUrl } = first.runtime;
-  const where = apiUrl ?? customersDotUrl;
+  const { apiUrl, customersDotUrl, relayUrl } = first.runtime;
+  const where = apiUrl ?? customersDotUrl ?? relayUrl;
   throw new LocalServerError(
     'local_data_in_use',
     `process ${first.pid} runs ${first.parts.join(', ')} on DATA_DIR ${dataDir} already${where === null ? '' : ` (${where})`}: stop it first, or set another DATA_DIR`,

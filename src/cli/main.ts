@@ -9,6 +9,7 @@ import { ResyncRefused } from '../cdot/syncs';
 import { ConfigError, loadConfig } from '../config/config';
 import { shieldLocalServers } from '../config/shell';
 import { migrateProvisioning } from '../db/migrate';
+import { EventsUnknown } from '../db/setAside';
 import { SigningKeysDamaged } from '../issuer/keys';
 import { RotationRefused } from '../issuer/rotate';
 import { LocalServerError } from '../local/errors';
@@ -16,6 +17,7 @@ import { checkCommand } from './checkCommand';
 import { dataDirCommands } from './dataDirCommands';
 import { findGitlabUrl, notConfigured } from './databases';
 import { exit, hasNoReader } from './ending';
+import { outboxCommand } from './outboxCommand';
 import { PARTS } from './parts';
 import { pruneCommand } from './pruneCommand';
 import { ReconcileRefused } from './reconcile';
@@ -49,6 +51,13 @@ Environment:
   CUSTOMERS_DOT_RETRY_BASE_MS its wait before the second try, doubled with each further one (2000)
   WORKER_PORT                 where a worker without an API serves its health (3002)
   WORKER_BUILD_ID             the version of the worker's code, for Temporal's worker versioning; unset: unversioned
+  RELAY_PORT                  where the relay serves its health (3003)
+  OUTBOX_SIDEKIQ_REDIS_URL    the Redis of GitLab's Sidekiq, which follow-up work is pushed to; unset: it is not
+  OUTBOX_SIDEKIQ_QUEUE        the queue of these jobs (default)
+  OUTBOX_WEBHOOK_URL          where follow-up work is posted to as Standard Webhooks; unset: it is not
+  OUTBOX_WEBHOOK_SECRET       what signs them: whsec_ and base64
+  OUTBOX_RETRY_BASE_MS        the relay's wait before the second try, doubled with each further one (1000)
+  OUTBOX_MAX_ATTEMPTS         tries after which an event that is refused is set aside (25)
   TEMPORAL_ADDRESS            Temporal, with TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_…; unset: a local server
   TEMPORAL_CLI_PATH           the temporal CLI that runs the local server; unset: found or fetched
   TEMPORAL_UI_URL             the Temporal UI that answers link to
@@ -119,6 +128,7 @@ for (const command of [...dataDirCommands(environment), ...syncCommands(environm
   program.addCommand(command);
 program.addCommand(pruneCommand(environment));
 program.addCommand(reconcileCommand(environment));
+program.addCommand(outboxCommand(environment));
 
 // A reader may stop early, as "| head" does. A service handles that itself, as it has servers to stop first.
 for (const output of [process.stdout, process.stderr]) {
@@ -135,6 +145,7 @@ program.parseAsync().catch((error: unknown) => {
     RotationRefused,
     ResyncRefused,
     ReconcileRefused,
+    EventsUnknown,
   ].some((kind) => error instanceof kind);
   const text = isExpected || isOfTheSystem ? (error as Error).message : describeUnexpected(error);
   for (const line of text.split('\n')) console.error(`provisioner: ${line}`);

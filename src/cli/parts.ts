@@ -5,7 +5,7 @@ import type { Metrics } from '../metrics/metrics';
 import type { Tracing } from '../tracing/tracing';
 
 /** The parts that a process can run. */
-export const PARTS = ['api', 'worker', 'cdot'] as const;
+export const PARTS = ['api', 'worker', 'cdot', 'relay'] as const;
 export type Part = (typeof PARTS)[number];
 
 /** What the service of a process consists of and works with. */
@@ -32,6 +32,11 @@ export function usesLocalServers(
   { gitlabDatabaseUrl, customersDotDatabaseUrl, temporal }: Config,
   parts: readonly Part[],
 ): boolean {
-  const provisioning = gitlabDatabaseUrl === null || temporal === null;
-  return parts.some((part) => (part === 'cdot' ? customersDotDatabaseUrl === null : provisioning));
+  const needsLocal: Record<Part, boolean> = {
+    api: gitlabDatabaseUrl === null || temporal === null,
+    worker: gitlabDatabaseUrl === null || temporal === null,
+    cdot: customersDotDatabaseUrl === null,
+    relay: gitlabDatabaseUrl === null,
+  };
+  return parts.some((part) => needsLocal[part]);
 }

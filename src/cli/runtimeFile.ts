@@ -15,6 +15,7 @@ const runtimeSchema = z.object({
   temporalNamespace: known,
   apiUrl: known,
   customersDotUrl: known,
+  relayUrl: known,
 });
 
 /** Where a running service and its servers listen: how other commands and parts on this machine find them. */

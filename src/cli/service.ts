@@ -4,11 +4,13 @@ import { openDataDir, register } from './dataDir';
 import { openServers } from './localServers';
 import type { ServiceOptions } from './parts';
 import { startProvisioning, type Provisioning } from './provisioningParts';
+import { startRelayPart } from './relayPart';
 import { NOTHING, publishRuntime, withdrawRuntime, type Runtime } from './runtimeFile';
 
 /** A service that is up; what it does not run is null. */
 export interface RunningService extends Provisioning {
   customersDotUrl: string | null;
+  relayUrl: string | null;
   /** Whether the embedded demo group is there to be provisioned. */
   hasDemo: boolean;
 }
@@ -23,7 +25,7 @@ const NO_PROVISIONING: Provisioning = {
 
 /**
  * Starts the parts, and what they need that is not configured.
- * @param cleanups gets what stops it all in order: CustomersDot's side, requests, worker, connections, servers
+ * @param cleanups gets what stops it all in order: relay, CustomersDot's side, requests, worker, connections, servers
  * @throws when something cannot be started; all is stopped then
  */
 export async function startService(options: ServiceOptions, cleanups: Cleanups): Promise<RunningService> {
@@ -46,9 +48,10 @@ export async function startService(options: ServiceOptions, cleanups: Cleanups):
     const customersDotUrl = parts.includes('cdot')
       ? await startCustomersDotPart(options, servers, apiUrl, cleanups)
       : null;
-    await publish({ ...servers.started, apiUrl, customersDotUrl });
+    const relayUrl = parts.includes('relay') ? await startRelayPart(options, servers, cleanups) : null;
+    await publish({ ...servers.started, apiUrl, customersDotUrl, relayUrl });
     cleanups.add(() => publish(NOTHING));
-    return { ...provisioning, customersDotUrl, hasDemo: config.gitlabDatabaseUrl === null };
+    return { ...provisioning, customersDotUrl, relayUrl, hasDemo: config.gitlabDatabaseUrl === null };
   } catch (error) {
     await cleanups.run();
     throw error;

@@ -7,6 +7,7 @@ import { createHealthApp } from '../api/healthApp';
 import type { SchemaCache } from '../db/gitlabSchema';
 import { pendingCiResets } from '../db/ciResets';
 import { createPool } from '../db/pool';
+import { relayWaker } from '../db/relayWaker';
 import { observeCiResets } from '../metrics/observed';
 import type { TemporalConnection } from '../worker/connection';
 import type { EarlyAnswers } from '../worker/earlyAnswers';
@@ -51,6 +52,7 @@ export async function startWorkerPart(
   }
   observeCiResets(metrics, () => pendingCiResets(pool));
   onProgress('starting the worker');
+  const wakeRelays = relayWaker(pool);
   const activities = createActivities({
     pool,
     schema,
@@ -60,7 +62,10 @@ export async function startWorkerPart(
     metrics,
     findSearchAttributes: () => searchAttributes.find(),
     policy: config.failurePolicy,
-    onAnswer: ({ workflowId, runId }, answer) => earlyAnswers.give(workflowId, runId, answer),
+    onAnswer: ({ workflowId, runId }, answer) => {
+      earlyAnswers.give(workflowId, runId, answer);
+      wakeRelays();
+    },
     onFailure: ({ workflowId, runId }) => earlyAnswers.warn(workflowId, runId),
   });
   const settings = { activity: [nameInLog(logContext)], tracing, buildId: config.workerBuildId };

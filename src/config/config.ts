@@ -23,6 +23,8 @@ export class ConfigError extends Error {
 
 const databaseUrl = optional(url('postgres:', 'postgresql:'));
 
+const WEBHOOK_SECRET = /^whsec_([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$/;
+
 /** Each setting: the variable of the environment that decides it, and what that may hold. */
 const SETTINGS = {
   host: ['HOST', z.string().default('127.0.0.1')],
@@ -66,6 +68,20 @@ const SETTINGS = {
     optional(z.string().refine((value) => !value.includes(':'), { error: 'must not contain a colon' })),
   ],
   auditPassword: ['AUDIT_PASSWORD', optional(z.string())],
+  /** Where the relay serves its health. */
+  relayPort: ['RELAY_PORT', port(3003)],
+  /** The Redis of GitLab's Sidekiq; null: the relay pushes no jobs. */
+  sidekiqRedisUrl: ['OUTBOX_SIDEKIQ_REDIS_URL', optional(url('redis:', 'rediss:'))],
+  sidekiqQueue: ['OUTBOX_SIDEKIQ_QUEUE', z.string().default('default')],
+  webhookUrl: ['OUTBOX_WEBHOOK_URL', optional(httpUrl)],
+  webhookSecret: [
+    'OUTBOX_WEBHOOK_SECRET',
+    optional(z.string().regex(WEBHOOK_SECRET, 'must be whsec_ and base64')),
+  ],
+  /** Milliseconds before the relay's second try; doubled with each further one. */
+  outboxRetryBaseMs: ['OUTBOX_RETRY_BASE_MS', number(1, 3_600_000, 1_000)],
+  /** Tries after which an event that is refused is set aside. */
+  outboxMaxAttempts: ['OUTBOX_MAX_ATTEMPTS', number(1, 1_000, 25)],
   /** How many days `provisioner prune` keeps what is done. */
   keepForDays: ['KEEP_FOR', days('400d')],
   /** Absolute path. */
@@ -86,11 +102,16 @@ export const VARIABLES: readonly string[] = Object.values(SETTINGS).map(([variab
 type Settings = { [Name in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[Name][1]> };
 
 /** Everything that the environment decides. */
-export interface Config extends Omit<Settings, 'auditUser' | 'auditPassword' | 'temporalAddress'> {
+export interface Config extends Omit<
+  Settings,
+  'auditUser' | 'auditPassword' | 'temporalAddress' | 'webhookUrl' | 'webhookSecret'
+> {
   /** Null: the local dev server. */
   temporal: { connectionOptions: NativeConnectionOptions; namespace: string } | null;
   /** Who may read the audit pages; null: nobody, or on the embedded database a generated user. */
   audit: { user: string; password: string } | null;
+  /** A receiver of Standard Webhooks; null: the relay posts none. */
+  webhook: { url: string; secret: string } | null;
   /** Absolute path of the folder where a fetched `temporal` CLI is kept. */
   cacheDir: string;
 }
@@ -108,7 +129,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     );
   }
   const values = Object.entries(SETTINGS).map(([name, [variable]]) => [name, parsed.data[variable]]);
-  const { auditUser, auditPassword, temporalAddress, ...settings } = Object.fromEntries(values) as Settings;
+  const { auditUser, auditPassword, temporalAddress, webhookUrl, webhookSecret, ...settings } =
+    Object.fromEntries(values) as Settings;
   void temporalAddress; // only checked: the SDK reads it
   if (settings.adminPort !== 0 && settings.adminPort === settings.port) {
     throw new ConfigError('ADMIN_PORT must be another port than PORT');
@@ -121,6 +143,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
     customersDotDatabaseUrl: withMode(settings.customersDotDatabaseUrl),
     temporal: temporalConfig(env as Record<string, string>, settings.temporalNamespace),
     audit: auditConfig(auditUser, auditPassword),
+    webhook: webhookConfig(webhookUrl, webhookSecret),
     cacheDir: path.resolve(
       env['XDG_CACHE_HOME'] ?? path.join(os.homedir(), '.cache'),
       'namespace-provisioner',
@@ -171,4 +194,10 @@ function temporalConfig(env: Record<string, string>, namespace: string): Config[
       `TEMPORAL_ADDRESS, TEMPORAL_PROFILE and the like do not make a connection: ${reason}`,
     );
   }
+}
+
+function webhookConfig(url: string | null, secret: string | null): Config['webhook'] {
+  if (url === null) return null;
+  if (secret !== null) return { url, secret };
+  throw new ConfigError('OUTBOX_WEBHOOK_SECRET must be set with OUTBOX_WEBHOOK_URL: it signs what is posted');
 }

@@ -11,6 +11,9 @@ const REQUEST_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 // A step is one transaction of a few milliseconds; its statements end after eight seconds at the latest.
 const STEP_BUCKETS = [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 
+// A release wakes the relay; what comes after a failed try takes far longer.
+const DELIVERY_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600];
+
 const ACTIVITIES = ['admitSync', ...STEPS.flatMap(({ step, undo }) => [step, undo]), 'recordOutcome'];
 
 /**
@@ -130,6 +133,17 @@ export function createMetrics() {
       "Outcomes of attempts of CustomersDot's side that could not be stored at once",
       { reason: ['transient', 'refused', 'schema', 'bug'] },
     ),
+    deliveries: counter('provisioner_outbox_deliveries_total', 'Tries to deliver an event of the outbox', {
+      sink: ['sidekiq', 'webhook'],
+      result: ['delivered', 'failed', 'set_aside'],
+    }),
+    deliveryDelay: new Histogram({
+      name: 'provisioner_outbox_delivery_delay_seconds',
+      help: 'Time from the release of an event until a sink had it',
+      labelNames: ['sink'],
+      buckets: DELIVERY_BUCKETS,
+      registers,
+    }),
   };
 }
 

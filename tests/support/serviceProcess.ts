@@ -14,6 +14,8 @@ export interface ServiceProcess {
   adminUrl: string;
   /** Where a worker without an API serves its health. */
   workerUrl: string;
+  /** Where a relay serves its health. */
+  relayUrl: string;
   /** What it has printed for people. */
   progress(): string;
   /** What it has logged: one JSON object a line. */
@@ -40,6 +42,7 @@ export function startServiceProcess(
       PORT: '0',
       CUSTOMERS_DOT_PORT: '0',
       WORKER_PORT: '0',
+      RELAY_PORT: '0',
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -79,6 +82,7 @@ export async function untilUp(
     apiUrl: /API +(\S+)/.exec(progress)?.[1] ?? '',
     adminUrl: /Admin +(\S+)/.exec(progress)?.[1] ?? '',
     workerUrl: /Worker +(\S+)/.exec(progress)?.[1] ?? '',
+    relayUrl: /Relay +(\S+)/.exec(progress)?.[1] ?? '',
     progress: () => progress,
     log: () => log,
     ended,

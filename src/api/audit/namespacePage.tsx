@@ -1,4 +1,5 @@
 import type { AuditedNamespace, Entitlements } from '../../db/auditEntitlements';
+import type { AuditedFollowUp } from '../../db/auditFollowUps';
 import type { AuditedChange, AuditedRun } from '../../db/auditRuns';
 import { Charts } from './charts';
 import { EntitlementsNow } from './entitlements';
@@ -13,6 +14,8 @@ export function namespacePage(props: {
   entitlements: Entitlements | null;
   runs: AuditedRun[];
   hasOlder: boolean;
+  /** By run. */
+  followUps: Map<string, AuditedFollowUp[]>;
   /** The position that this page begins after; null on the newest. */
   before: string | null;
   changes: AuditedChange[];
@@ -20,7 +23,7 @@ export function namespacePage(props: {
   /** Milliseconds since 1970: where the charts end. */
   now: number;
 }): string {
-  const { id, namespace, entitlements, runs, hasOlder, before, changes, runUrl, now } = props;
+  const { id, namespace, entitlements, runs, hasOlder, followUps, before, changes, runUrl, now } = props;
   const name = namespace?.name ?? `Namespace ${id}`;
   return renderPage(
     name,
@@ -49,6 +52,7 @@ export function namespacePage(props: {
             <li>
               <Run
                 run={run}
+                followUps={followUps.get(run.runId) ?? []}
                 url={runUrl(run.workflowId, run.runId)}
                 isOpen={before === null && index === 0}
               />

@@ -5,6 +5,7 @@ import helmet from 'helmet';
 import type { Pool } from 'pg';
 import { findAuditedNamespace, findEntitlements } from '../../db/auditEntitlements';
 import { findRecentFailures, findRecentOutcomes } from '../../db/auditOutcomes';
+import { findFollowUps } from '../../db/auditFollowUps';
 import { findChanges, findRuns } from '../../db/auditRuns';
 import { withSnapshot } from '../../db/auditSnapshot';
 import type { GitlabSchema, SchemaCache } from '../../db/gitlabSchema';
@@ -62,7 +63,8 @@ export function auditPages({ pool, schema, reader, runUrl }: AuditPages): Router
       // A namespace that was deleted still has its history.
       if (!namespace && page.runs.length === 0) throw new HttpProblem('namespace_refused');
       const entitlements = limits && { subscription, limits, addOnPurchases };
-      return { id, namespace, ...page, entitlements, changes };
+      const [followUps] = await tx.send(findFollowUps(page.runs.map(({ runId }) => runId)));
+      return { id, namespace, ...page, followUps, entitlements, changes };
     };
     const history = await schema.use((gitlab) => withSnapshot(pool, look(gitlab)));
     note(res, { namespace_id: history.id });

@@ -1,12 +1,20 @@
 import type { VNode } from 'preact';
+import type { AuditedFollowUp } from '../../db/auditFollowUps';
 import type { AuditedRun } from '../../db/auditRuns';
 import { SECTIONS } from '../../domain/sections';
 import { StepDiff } from './diff';
+import { FollowUps } from './followUps';
 import { Badge, OutcomeBadge, SectionBadge } from './outcome';
 import { Facts, Time } from './page';
 
-/** One sync of the time-line: how it ended and why, and what each step changed. */
-export function Run({ run, url, isOpen }: { run: AuditedRun; url: string; isOpen: boolean }): VNode {
+/** One sync of the time-line: how it ended and why, what each step changed, and when GitLab was told what to do next. */
+export function Run(props: {
+  run: AuditedRun;
+  followUps: AuditedFollowUp[];
+  url: string;
+  isOpen: boolean;
+}): VNode {
+  const { run, followUps, url, isOpen } = props;
   const { outcome, steps, syncId, durationS } = run;
   const isUndone = steps.some(({ undoneAt }) => undoneAt !== null);
   const rows = steps.reduce((count, { changes }) => count + changes.length, 0);
@@ -32,6 +40,12 @@ export function Run({ run, url, isOpen }: { run: AuditedRun; url: string; isOpen
           'Correlation id': run.correlationId === null ? 'none' : <code>{run.correlationId}</code>,
         }}
       />
+      {followUps.length > 0 && (
+        <details open={isOpen}>
+          <summary>Follow-up work</summary>
+          <FollowUps followUps={followUps} />
+        </details>
+      )}
       {steps.length > 0 && (
         <details open={isOpen}>
           <summary>

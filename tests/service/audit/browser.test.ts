@@ -101,7 +101,7 @@ describeInBrowser('the audit pages in a browser', (browser) => {
     await page.keyboard.press('Enter');
     await page.waitForURL(`${apiUrl}/namespaces/${id}`);
 
-    const changes = page.getByRole('article').last().locator('details');
+    const changes = page.getByRole('article').last().locator('details').last();
     expect(await changes.evaluate((details: HTMLDetailsElement) => details.open)).toBe(false);
     await changes.locator('summary').focus();
     await page.keyboard.press('Enter');

@@ -272,8 +272,11 @@ describe('a service whose roles have the grants of deploy/sql/gitlab.sql', () =>
 
 test('every role of deploy/sql has its grants held against what it does', () => {
   expect(grantFiles()).toEqual({
-    // customersDotGrants.test.ts; the pruners in pruneGrants.test.ts
+    // customersDotGrants.test.ts; the pruners in pruneGrants.test.ts, the relay in relayGrants.test.ts
     'customers_dot.sql': ['provisioner_customers_dot', 'provisioner_customers_dot_pruner'],
-    'gitlab.sql': ['provisioner_auditor', 'provisioner_pruner', 'provisioner_reader', 'provisioner_worker'],
+    'gitlab.sql': [
+      ...['provisioner_auditor', 'provisioner_pruner', 'provisioner_reader'],
+      ...['provisioner_relay', 'provisioner_worker'],
+    ],
   });
 });

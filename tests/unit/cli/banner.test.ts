@@ -6,6 +6,7 @@ const SERVICE = {
   adminUrl: null,
   customersDotUrl: null,
   workerUrl: null,
+  relayUrl: null,
   uiUrl: null,
   auditReader: { user: 'audit', password: 'made-once', file: '/data/audit/password' },
   hasDemo: true,

@@ -34,7 +34,25 @@ describe('the configuration', () => {
     });
   });
 
+  test('a webhook is signed: its address wants a secret, whsec_ and base64', () => {
+    const OUTBOX_WEBHOOK_URL = 'https://example.com/hooks';
+    expect(() => loadConfig({ OUTBOX_WEBHOOK_URL })).toThrow(
+      'OUTBOX_WEBHOOK_SECRET must be set with OUTBOX_WEBHOOK_URL: it signs what is posted',
+    );
+    const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+    expect(loadConfig({ OUTBOX_WEBHOOK_URL, OUTBOX_WEBHOOK_SECRET: secret })).toMatchObject({
+      webhook: { url: OUTBOX_WEBHOOK_URL, secret },
+      ...{ sidekiqRedisUrl: null, outboxMaxAttempts: 25, outboxRetryBaseMs: 1_000 },
+    });
+  });
+
   test.each([
+    ['OUTBOX_WEBHOOK_SECRET', 'secret'],
+    ['OUTBOX_WEBHOOK_SECRET', 'whsec_'],
+    ['OUTBOX_WEBHOOK_SECRET', 'whsec_se*ret=='],
+    ['OUTBOX_SIDEKIQ_REDIS_URL', 'secret.example:6379'],
+    ['OUTBOX_MAX_ATTEMPTS', '0'],
+    ['OUTBOX_RETRY_BASE_MS', 'secret'],
     ['PORT', 'eighty'],
     ['PORT', '70000'],
     ['ADMIN_PORT', 'secret'],

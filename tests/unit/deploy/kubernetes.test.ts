@@ -55,6 +55,7 @@ const labels = (part: string) => ({
 const SERVED: Record<string, { operations: [string, number]; called?: [string, number] }> = {
   api: { operations: ['admin', ADMIN_PORT], called: ['http', PORTS['api'] ?? 0] },
   worker: { operations: ['admin', PORTS['worker'] ?? 0] },
+  relay: { operations: ['admin', PORTS['relay'] ?? 0] },
   cdot: { operations: ['http', PORTS['cdot'] ?? 0], called: ['http', PORTS['cdot'] ?? 0] },
 };
 const served = (part: string) => {

@@ -8,6 +8,7 @@ import {
   observeRuns,
   observeSigningKey,
 } from '../../../src/metrics/observed';
+import { observeDeliveries } from '../../../src/metrics/deliveries';
 import { createMetrics } from '../../../src/metrics/metrics';
 import { observeTableSizes } from '../../../src/metrics/tableSizes';
 
@@ -17,6 +18,7 @@ test('docs/metrics.md and the registry list the same metrics, types and labels',
   observeQueue(metrics, away);
   observeRuns(metrics, away, away);
   observeCiResets(metrics, away);
+  observeDeliveries(metrics, away);
   observeOutbox(metrics, away);
   observeSigningKey(metrics, away);
   observeTableSizes(metrics, 'provisioner', away);

@@ -11,10 +11,15 @@ export const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8'
 /** The variables that the service knows. */
 export const KNOWN_VARIABLES = [...VARIABLES, 'TEMPORAL_API_KEY'];
 
-const { port, workerPort, customersDotPort } = loadConfig({});
+const { port, workerPort, customersDotPort, relayPort } = loadConfig({});
 
 /** Where each part serves, unless it is told otherwise. */
-export const PORTS: Record<string, number> = { api: port, worker: workerPort, cdot: customersDotPort };
+export const PORTS: Record<string, number> = {
+  api: port,
+  worker: workerPort,
+  cdot: customersDotPort,
+  relay: relayPort,
+};
 
 /** The port of the API's side of operations in all samples. */
 export const ADMIN_PORT = 3003;

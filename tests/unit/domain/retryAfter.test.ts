@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { retryAfterMs } from '../../../src/cdot/retryDelay';
+import { retryAfterMs } from '../../../src/domain/retryAfter';
 
 const NOW = Date.parse('2026-02-13T10:00:00Z');
 const MINUTE = 60_000;
