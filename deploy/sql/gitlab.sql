@@ -61,6 +61,7 @@ GRANT SELECT (namespace_id, sync_id, run_id) ON provisioning.fences TO provision
 GRANT SELECT (id, namespace_id, sync_id, workflow_id, run_id, step, created_at, undone_at), DELETE
   ON provisioning.ledger TO provisioner_pruner;
 GRANT SELECT (id, created_at, released_at), DELETE ON provisioning.outbox TO provisioner_pruner;
+GRANT SELECT (outbox_id, delivered_at) ON provisioning.outbox_deliveries TO provisioner_pruner;
 
 GRANT SELECT (shared_runners_minutes_limit, extra_shared_runners_minutes_limit, last_ci_minutes_notification_at,
     last_ci_minutes_usage_notification_level, updated_at),

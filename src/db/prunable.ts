@@ -41,9 +41,10 @@ export const PRUNABLE: PrunableTable[] = [
         WHERE young.run_id = row.run_id AND young.workflow_id = row.workflow_id AND young.created_at >= $3::timestamptz)`,
   },
   {
-    // What was released long ago: consumers have seen it. What was not is never touched.
+    // What was released long ago: consumers have seen it. What was not, or what a sink still has to get, stays.
     name: 'provisioning.outbox',
     columns: 'released_at',
-    isPrunable: 'released_at < $3::timestamptz',
+    isPrunable: `released_at < $3::timestamptz AND NOT EXISTS (
+      SELECT FROM provisioning.outbox_deliveries WHERE outbox_id = row.id AND delivered_at IS NULL)`,
   },
 ];

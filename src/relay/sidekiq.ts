@@ -21,8 +21,14 @@ const CALLER = {
  */
 export function sidekiqSink(url: string, queue: string): Sink {
   let connection: ReturnType<typeof connect> | null = null;
+  const open = () => {
+    const opened = connect(url, () => {
+      if (connection === opened) connection = null;
+    });
+    return opened;
+  };
   const push = async (job: string) => {
-    const client = await (connection ??= connect(url, () => (connection = null)));
+    const client = await (connection ??= open());
     await client.multi().sAdd('queues', queue).lPush(`queue:${queue}`, job).execAsPipeline();
   };
   const drop = (lost: typeof connection) => {

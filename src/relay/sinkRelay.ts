@@ -136,7 +136,7 @@ export class SinkRelay {
     if (this.problem === null) log.warn({ sink: sink.name, reason: result.error }, 'a sink is away');
     this.problem = result.error;
     this.silence.times += 1;
-    this.silence.until = now + this.delay(this.silence.times, 'away', result.retryAfterMs);
+    this.silence.until = now + this.delay(this.silence.times, 'away', null);
   }
 
   private delay(tries: number, kind: 'refused' | 'away', retryAfterMs: number | null): number {

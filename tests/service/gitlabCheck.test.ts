@@ -18,6 +18,8 @@ async function provisioner(args: string[], env: Record<string, string>) {
       PATH: process.env['PATH'] ?? '',
       DATA_DIR: path.join(directory, 'check'),
       TEMPORAL_ADDRESS: temporalAddress,
+      // Else the check warns that nothing is delivered.
+      ...{ OUTBOX_WEBHOOK_URL: 'http://127.0.0.1:8999', OUTBOX_WEBHOOK_SECRET: 'whsec_c2VjcmV0' },
       ...env,
     },
     timeout: 20_000, // a start that should have been refused must not hold the suite

@@ -105,10 +105,10 @@ test('parts that run apart find each other’s servers, and the token is good fo
 
 test('parts that are started at the same time find each other, too', async () => {
   const env = await environmentOn('together');
-  const [cdot, api, worker] = await Promise.all(
-    ['cdot', 'api', 'worker'].map((part) => start(env, '--only', part)),
+  const services = await Promise.all(
+    ['cdot', 'relay', 'api', 'worker'].map((part) => start(env, '--only', part)),
   );
-  expect([cdot, api, worker].map((service) => service?.progress()).join()).toMatch(
+  expect(services.map((service) => service.progress()).join()).toMatch(
     /waiting for process \d+, which is starting/,
   );
   const sync = await shell(`echo '{}' | npx provisioner sync demo-group - --wait`, env);
@@ -119,7 +119,7 @@ test('a second start says that the first runs, and where', async () => {
   const env = await environmentOn('twice');
   const first = await start(env);
   const [one, two] = await Promise.all([provisioner(['start'], env), provisioner(['start'], env)]);
-  const line = `provisioner: process ${first.child.pid} runs api, worker, cdot on DATA_DIR ${env.DATA_DIR} already (${first.apiUrl}): stop it first, or set another DATA_DIR\n`;
+  const line = `provisioner: process ${first.child.pid} runs api, worker, cdot, relay on DATA_DIR ${env.DATA_DIR} already (${first.apiUrl}): stop it first, or set another DATA_DIR\n`;
   const refused = { code: 1, out: '', err: line };
   expect([one, two]).toEqual([refused, refused]);
   expect((await fetch(`${first.apiUrl}/-/readiness`)).status).toBe(200);

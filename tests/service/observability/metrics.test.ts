@@ -8,6 +8,7 @@ import { eventually } from '../../support/eventually';
 import { fullSync } from '../../support/syncs';
 import { TemporalProbe } from '../../support/temporal';
 import { attrs, CustomersDot } from '../cdot/support/cdot';
+import { Outbox } from '../relay/support/outbox';
 import { Faults } from '../sections/support/faults';
 import { startOwnService, type OwnService } from '../sections/support/ownService';
 
@@ -192,7 +193,11 @@ test('every series that an alert or the dashboard asks for exists in the running
   });
   await temporal.close();
   const { url } = await cdot.start({ DATA_DIR: client.service.dataDir });
-  const scrapes = await Promise.all([client.service.apiUrl, url].map((process) => Exposition.of(process)));
+  const outbox = await Outbox.create('metrics_relay');
+  const { relayUrl } = await outbox.relay({ OUTBOX_SIDEKIQ_REDIS_URL: 'redis://127.0.0.1:1/0' });
+  const urls = [client.service.apiUrl, url, relayUrl];
+  const scrapes = await Promise.all(urls.map((process) => Exposition.of(process)));
+  await outbox.close();
   const missing = queries().flatMap(({ where, expr }) =>
     selectors(expr)
       .filter(({ name }) => !recordedNames().includes(name))

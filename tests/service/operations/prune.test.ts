@@ -112,6 +112,19 @@ describe('provisioner prune', () => {
     expect((await runsOf(id)).slice(-2)).toEqual([named, reset]);
   });
 
+  test('keeps what a sink still has to get', async () => {
+    const id = await client.createNamespace();
+    await apply(id, 1, 1);
+    await client.rows(
+      `INSERT INTO provisioning.outbox_deliveries (outbox_id, sink, namespace_id, set_aside_at)
+       SELECT min(id), 'webhook', $1, now() FROM provisioning.outbox WHERE namespace_id = $1`,
+      [id],
+    );
+    await age(id);
+    await prune();
+    expect(await client.outbox(id)).toHaveLength(1);
+  });
+
   test('keeps what an open run needs, and its follow-up work', async () => {
     const id = await client.createNamespace();
     await apply(id, 1, 1);

@@ -101,6 +101,16 @@ test('Retry-After is heeded', async () => {
   expect(performance.now() - since).toBeGreaterThan(1_800);
 });
 
+test('a Retry-After that one namespace is told holds up no other', async () => {
+  const [told, other] = [outbox.newNamespace(), outbox.newNamespace()];
+  receiver.answer(told, EVENT, answerWith(429, { 'retry-after': '300' }));
+  await outbox.due(told, EVENT);
+  await eventually(async () => (await outbox.rows(told))[0]?.attempts === 1, 'its first try');
+  await outbox.due(other, EVENT);
+  await outbox.delivered(other, 5_000);
+  expect(receiver.of(told)).toHaveLength(1);
+});
+
 test('an event that is refused too often is set aside, and the rest of its namespace goes on', async () => {
   const namespaceId = outbox.newNamespace();
   receiver.answer(namespaceId, EVENT, answerWith(500), answerWith(400), answerWith(500));

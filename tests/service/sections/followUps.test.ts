@@ -128,6 +128,7 @@ test('an event tells its namespace, its run and what changed', async () => {
     run_id: answer.headers.get('x-provision-run-id'),
     created_at: expect.any(String),
     released_at: expect.any(String),
+    ...{ attempts: 0, relayed_at: null, delivered_at: null },
   });
 });
 
