@@ -66,8 +66,10 @@ describe('migrations of a ledger in use', () => {
   async function takeBackTo(name: string): Promise<void> {
     await admin.query(`
       DROP INDEX IF EXISTS provisioning.ledger_failures, provisioning.ledger_outcomes, provisioning.ledger_requests,
-        provisioning.ledger_kept, provisioning.ledger_refusals;
-      DROP TABLE IF EXISTS provisioning.ci_resets`);
+        provisioning.ledger_kept, provisioning.ledger_refusals, provisioning.outbox_unrelayed;
+      DROP TABLE IF EXISTS provisioning.ci_resets, provisioning.outbox_deliveries;
+      ALTER TABLE provisioning.outbox DROP COLUMN IF EXISTS attempts, DROP COLUMN IF EXISTS relayed_at,
+        DROP COLUMN IF EXISTS delivered_at`);
     if (name < '0002') await admin.query('ALTER TABLE provisioning.ledger DROP COLUMN run_started_at');
     await admin.query('DELETE FROM provisioning.migrations WHERE name > $1', [name]);
   }
