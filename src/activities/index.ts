@@ -17,6 +17,7 @@ import { admitSync } from './admitSync';
 import { activityFailure } from './failures';
 import { measured } from './measure';
 import { Passes } from './pass';
+import { pruneLedger } from './pruneLedger';
 import { recordOutcome } from './recordOutcome';
 import { restoreStep } from './restoreStep';
 import type { ActivityDependencies } from './run';
@@ -29,6 +30,7 @@ export type Activities = {
   admitSync(run: RunArgument): Promise<Admission>;
   recordOutcome(run: RunArgument, outcome: Outcome, refusals?: DatabaseRefusal[]): Promise<Outcome>;
   findSearchAttributes(): Promise<string[]>;
+  pruneLedger(keepFor: string): Promise<Record<string, number>>;
 } & Record<StepName, (run: RunArgument) => Promise<StepResult | SkippedStep>> &
   Record<UndoName, (run: RunArgument) => Promise<UndoResult | TooLate>>;
 
@@ -82,6 +84,7 @@ export function createActivities(deps: ActivityDependencies): Activities {
     admitSync: activity('admitSync', (run) => admitSync(deps, run)),
     recordOutcome: activity('recordOutcome', (...args) => recordOutcome(deps, ...args)),
     findSearchAttributes: () => deps.findSearchAttributes(),
+    pruneLedger: (keepFor) => pruneLedger(deps, keepFor),
   };
 }
 

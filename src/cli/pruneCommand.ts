@@ -5,12 +5,19 @@ import { parseDays } from '../config/fields';
 import { createPool } from '../db/pool';
 import { PRUNABLE as PROVISIONING } from '../db/prunable';
 import { pruneTable, type PrunableTable } from '../db/prune';
+import { PRUNE, setPruneSchedule } from './pruneSchedule';
 import { findRuntime } from './runtimeFile';
 import { explain } from './startError';
 import { processTerminal, type Terminal } from './terminal';
 
 /** As shells know a program that Ctrl-C has ended. */
 const STOPPED = 130;
+
+interface Options {
+  olderThan?: number;
+  dryRun?: boolean;
+  schedule?: string;
+}
 
 interface Work extends Pick<Parameters<typeof pruneTable>[2], 'keepFor' | 'isDryRun' | 'stopping'> {
   terminal: Terminal;
@@ -25,8 +32,20 @@ export function pruneCommand(environment: NodeJS.ProcessEnv): Command {
     )
     .option('--older-than <days>', 'rows that are older than this, e.g. 400d; without it KEEP_FOR', days)
     .option('--dry-run', 'only count them')
-    .action(async ({ olderThan, dryRun = false }: { olderThan?: number; dryRun?: boolean }) => {
+    .option(
+      '--schedule <cron>',
+      'has Temporal do it for the ledger and the outbox, e.g. "30 2 * * *" in UTC; "off" ends that',
+    )
+    .action(async ({ olderThan, dryRun = false, schedule }: Options) => {
       const config = loadConfig(environment);
+      if (schedule !== undefined) {
+        const cron = schedule === 'off' ? null : schedule;
+        await setPruneSchedule(config, cron, olderThan ?? config.keepForDays);
+        terminal.print(
+          cron === null ? 'Temporal prunes no more.' : `Temporal prunes at ${cron} (UTC): Schedule ${PRUNE}.`,
+        );
+        return;
+      }
       const runtime = await findRuntime(config.dataDir);
       const stopping = stopped();
       const keepFor = `${olderThan ?? config.keepForDays} days`;

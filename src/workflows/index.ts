@@ -1,1 +1,2 @@
 export { provisionNamespace } from './provisionNamespace';
+export { prune } from './prune';
