@@ -8,6 +8,7 @@ const MAY_IMPORT = {
     'cdot',
     'relay',
     'worker',
+    'workflows',
     'activities',
     'tracing',
     'local',
