@@ -14,8 +14,8 @@ import type { SearchAttributes } from '../worker/searchAttributes';
 import { NEWER_SYNC_SIGNAL, TASK_QUEUE, WORKFLOW_TYPE } from '../workflows/names';
 import { startAttributes } from '../workflows/searchAttributes';
 import { runSummary } from '../workflows/summaries';
+import { canonicalDigest } from '../wire/digest';
 import type { Deadline } from './deadline';
-import { syncDigest } from './syncDigest';
 import type { Turns } from './turns';
 
 /** What it takes to start the run of a sync. */
@@ -42,7 +42,7 @@ interface OtherRun {
   syncId: number | null;
 }
 
-/** What a run carries beside its input; `digest` tells whether two requests are the same (contract 5). */
+/** What a run carries beside its input; `digest` tells whether two requests are the same, however spelled (contract 5). */
 interface RunMemo {
   digest: string;
   sync_id: number | null;
@@ -63,7 +63,7 @@ export async function startOrJoin(
   deadline: Deadline,
 ): Promise<StartedRun> {
   const memo: RunMemo = {
-    digest: syncDigest(input),
+    digest: canonicalDigest({ sync_id: input.sync_id, provision: input.provision }),
     sync_id: input.sync_id,
     correlation_id: input.correlation_id,
   };
