@@ -37,6 +37,8 @@ async function readBytes(req: Request): Promise<Buffer> {
     return await getRawBody(content, { limit: MAX_BODY_BYTES, length });
   } catch (error) {
     if ((error as { status?: number }).status !== 413) throw malformed('The body could not be read');
+    // Its sender is still writing: to close the connection now, even if that was asked for, would lose the answer.
+    req.res?.set('Connection', 'keep-alive');
     throw new HttpProblem('body_too_large');
   } finally {
     req.unpipe(); // what is left of it is dropped, so that the connection stays usable

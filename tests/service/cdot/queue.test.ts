@@ -58,7 +58,8 @@ test('a thousand syncs recorded while the API is down lead to few posts, the las
   // Each new sync is worth a try, but not within a second after one that failed.
   expect(whileDown.length).toBeGreaterThan(0);
   expect(whileDown.length).toBeLessThanOrEqual(seconds + 1);
-  expect(new Set(whileDown.map(({ state }) => state))).toEqual(new Set(['failed']));
+  const ended = whileDown.filter(({ state }) => state !== 'started'); // one may be under way
+  expect(new Set(ended.map(({ state }) => state))).toEqual(new Set(['failed']));
   expect(whileDown[0]?.http_status).toBeNull();
 
   const up = await startStandIn();

@@ -159,7 +159,9 @@ describe('a body over 100 kB is 413', () => {
 
   test('however much larger', async () => {
     expect((await post(client, id, bodyOf(200_000))).status).toBe(413);
-    expect((await post(client, id, bodyOf(5_000_000))).status).toBe(413);
+    // Its sender is still writing when it is answered, and closes the connection by itself.
+    const answers = await Promise.all(Array.from({ length: 30 }, () => post(client, id, bodyOf(5_000_000))));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([413]));
   });
 
   test('also when its length is not told', async () => {
