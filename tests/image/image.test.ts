@@ -168,7 +168,11 @@ async function emptyDatabase(name: string): Promise<string> {
 async function createNamespace(url: string): Promise<string> {
   const columns = `(name, path, type, organization_id) VALUES ('Image', 'image', 'Group', 1)`;
   const [row] = await rowsOf(url, `INSERT INTO namespaces ${columns} RETURNING id`);
-  await rowsOf(url, `INSERT INTO namespace_settings (namespace_id) VALUES (${String(row?.['id'])})`);
+  const settings = '(namespace_id, created_at, updated_at)';
+  await rowsOf(
+    url,
+    `INSERT INTO namespace_settings ${settings} VALUES (${String(row?.['id'])}, now(), now())`,
+  );
   return String(row?.['id']);
 }
 
